@@ -1,0 +1,10 @@
+//! The `vedette` binary: parses the command line, hands over to one module per subcommand, sets the exit code.
+
+mod commands;
+mod sources;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    commands::main()
+}

@@ -1,0 +1,51 @@
+//! Which part of a workload becomes its pods.
+
+use vedette_yaml::Node;
+
+use crate::Object;
+
+/// The pod that an object is, or makes.
+#[derive(Clone, Debug)]
+pub struct PodPart<'a> {
+    /// Path of the pod's own `metadata` and `spec` in the object: empty for a Pod, else such as `spec.template`.
+    pub prefix: &'static [&'static str],
+    /// `metadata` of the pod (labels, annotations), when given.
+    pub metadata: Option<&'a Node>,
+    /// `spec` of the pod.
+    pub spec: &'a Node,
+}
+
+/// Where each kind that makes pods keeps its template. Source: the Kubernetes API reference, workload resources.
+const TEMPLATES: &[(&str, &str, &[&str])] = &[
+    ("", "Pod", &[]),
+    ("", "PodTemplate", &["template"]),
+    ("", "ReplicationController", &["spec", "template"]),
+    ("apps", "DaemonSet", &["spec", "template"]),
+    ("apps", "Deployment", &["spec", "template"]),
+    ("apps", "ReplicaSet", &["spec", "template"]),
+    ("apps", "StatefulSet", &["spec", "template"]),
+    (
+        "batch",
+        "CronJob",
+        &["spec", "jobTemplate", "spec", "template"],
+    ),
+    ("batch", "Job", &["spec", "template"]),
+];
+
+/// The pod part of `object`; `None` when it makes no pods or its template has no `spec`.
+/// Groups of long ago (`extensions`) count as the group that took their kinds over.
+pub fn pod_part(object: &Object) -> Option<PodPart<'_>> {
+    let group = match object.group() {
+        "extensions" => "apps",
+        group => group,
+    };
+    let (_, _, prefix) = TEMPLATES
+        .iter()
+        .find(|(g, kind, _)| *g == group && *kind == object.kind)?;
+    let template = object.at(prefix)?;
+    Some(PodPart {
+        prefix,
+        metadata: template.get("metadata"),
+        spec: template.get("spec")?,
+    })
+}
