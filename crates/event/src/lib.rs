@@ -1,1 +1,25 @@
-//! The vocabulary of Vedette.
+//! The vocabulary that every other room speaks: events and their parameters, fields and their values, priorities.
+//!
+//! Plain data without IO, clock or policy. What an event *means* (threads, descriptors, derived fields) is the business
+//! of the state engine; what a rule asks is the business of the rules engine; both meet in [`Extract`].
+
+mod extract;
+mod field;
+mod fields;
+mod raw;
+mod severity;
+mod table;
+mod types;
+mod value;
+
+pub use extract::{Extract, StateKey};
+pub use field::{
+    ArgKind, FieldArg, FieldClass, FieldError, FieldFlags, FieldId, FieldInfo, FieldRef, Scope,
+    all as all_fields, class_of, classes,
+};
+pub use raw::{EventBuf, MAX_PARAMS, Malformed, RawEvent};
+pub use severity::{Priority, UnknownPriority};
+pub use types::{
+    Category, EVENT_TYPES, EventFlags, EventInfo, EventType, ParamFormat, ParamInfo, ParamType,
+};
+pub use value::{Extracted, Value, Values};

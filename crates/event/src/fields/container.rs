@@ -1,0 +1,78 @@
+//! Fields of class `container`.
+
+use crate::field::ArgKind as A;
+use crate::field::FieldFlags as G;
+use crate::field::Scope as S;
+use crate::field::{FieldClass, FieldInfo};
+use crate::types::ParamType as T;
+
+pub(super) static CLASS: FieldClass = FieldClass {
+    name: "container",
+    sources: &["syscall"],
+    fields: FIELDS,
+};
+
+#[rustfmt::skip]
+static FIELDS: &[FieldInfo] = &[
+    FieldInfo { name: "container.id", ty: T::CharBuf, arg: A::None, flags: G::NONE, scope: S::Process, desc: "" },
+    FieldInfo { name: "container.full_id", ty: T::CharBuf, arg: A::None, flags: G::NONE, scope: S::Process, desc: "" },
+    FieldInfo { name: "container.name", ty: T::CharBuf, arg: A::None, flags: G::NONE, scope: S::Process, desc: "" },
+    FieldInfo { name: "container.image", ty: T::CharBuf, arg: A::None, flags: G::NONE, scope: S::Process, desc: "" },
+    FieldInfo { name: "container.image.id", ty: T::CharBuf, arg: A::None, flags: G::NONE, scope: S::Process, desc: "" },
+    FieldInfo { name: "container.type", ty: T::CharBuf, arg: A::None, flags: G::NONE, scope: S::Process, desc: "" },
+    FieldInfo { name: "container.privileged", ty: T::Bool, arg: A::None, flags: G::NONE, scope: S::Process, desc: "" },
+    FieldInfo { name: "container.mounts", ty: T::CharBuf, arg: A::None, flags: G::NONE, scope: S::Process, desc: "" },
+    FieldInfo { name: "container.mount", ty: T::CharBuf, arg: A::Required, flags: G::NONE, scope: S::Process, desc: "" },
+    FieldInfo { name: "container.mount.source", ty: T::CharBuf, arg: A::Required, flags: G::NONE, scope: S::Process, desc: "" },
+    FieldInfo { name: "container.mount.dest", ty: T::CharBuf, arg: A::Required, flags: G::NONE, scope: S::Process, desc: "" },
+    FieldInfo { name: "container.mount.mode", ty: T::CharBuf, arg: A::Required, flags: G::NONE, scope: S::Process, desc: "" },
+    FieldInfo { name: "container.mount.rdwr", ty: T::CharBuf, arg: A::Required, flags: G::NONE, scope: S::Process, desc: "" },
+    FieldInfo { name: "container.mount.propagation", ty: T::CharBuf, arg: A::Required, flags: G::NONE, scope: S::Process, desc: "" },
+    FieldInfo { name: "container.image.repository", ty: T::CharBuf, arg: A::None, flags: G::NONE, scope: S::Process, desc: "" },
+    FieldInfo { name: "container.image.tag", ty: T::CharBuf, arg: A::None, flags: G::NONE, scope: S::Process, desc: "" },
+    FieldInfo { name: "container.image.digest", ty: T::CharBuf, arg: A::None, flags: G::NONE, scope: S::Process, desc: "" },
+    FieldInfo { name: "container.healthcheck", ty: T::CharBuf, arg: A::None, flags: G::NONE, scope: S::Process, desc: "" },
+    FieldInfo { name: "container.liveness_probe", ty: T::CharBuf, arg: A::None, flags: G::NONE, scope: S::Process, desc: "" },
+    FieldInfo { name: "container.readiness_probe", ty: T::CharBuf, arg: A::None, flags: G::NONE, scope: S::Process, desc: "" },
+    FieldInfo { name: "container.start_ts", ty: T::AbsTime, arg: A::None, flags: G::NONE, scope: S::Process, desc: "" },
+    FieldInfo { name: "container.duration", ty: T::RelTime, arg: A::None, flags: G::NONE, scope: S::Event, desc: "" },
+    FieldInfo { name: "container.ip", ty: T::CharBuf, arg: A::None, flags: G::NONE, scope: S::Process, desc: "" },
+    FieldInfo { name: "container.cni.json", ty: T::CharBuf, arg: A::None, flags: G::NONE, scope: S::Process, desc: "" },
+    FieldInfo { name: "container.host_pid", ty: T::Bool, arg: A::None, flags: G::NONE, scope: S::Process, desc: "" },
+    FieldInfo { name: "container.host_network", ty: T::Bool, arg: A::None, flags: G::NONE, scope: S::Process, desc: "" },
+    FieldInfo { name: "container.host_ipc", ty: T::Bool, arg: A::None, flags: G::NONE, scope: S::Process, desc: "" },
+    FieldInfo { name: "container.label", ty: T::CharBuf, arg: A::RequiredKey, flags: G::NONE, scope: S::Process, desc: "" },
+    FieldInfo { name: "container.labels", ty: T::CharBuf, arg: A::None, flags: G::NONE, scope: S::Process, desc: "" },
+    FieldInfo { name: "proc.is_container_healthcheck", ty: T::Bool, arg: A::None, flags: G::NONE, scope: S::Process, desc: "" },
+    FieldInfo { name: "proc.is_container_liveness_probe", ty: T::Bool, arg: A::None, flags: G::NONE, scope: S::Process, desc: "" },
+    FieldInfo { name: "proc.is_container_readiness_probe", ty: T::Bool, arg: A::None, flags: G::NONE, scope: S::Process, desc: "" },
+    FieldInfo { name: "k8s.pod.name", ty: T::CharBuf, arg: A::None, flags: G::NONE, scope: S::Process, desc: "" },
+    FieldInfo { name: "k8s.ns.name", ty: T::CharBuf, arg: A::None, flags: G::NONE, scope: S::Process, desc: "" },
+    FieldInfo { name: "k8s.pod.id", ty: T::CharBuf, arg: A::None, flags: G::NONE, scope: S::Process, desc: "" },
+    FieldInfo { name: "k8s.pod.uid", ty: T::CharBuf, arg: A::None, flags: G::NONE, scope: S::Process, desc: "" },
+    FieldInfo { name: "k8s.pod.sandbox_id", ty: T::CharBuf, arg: A::None, flags: G::NONE, scope: S::Process, desc: "" },
+    FieldInfo { name: "k8s.pod.full_sandbox_id", ty: T::CharBuf, arg: A::None, flags: G::NONE, scope: S::Process, desc: "" },
+    FieldInfo { name: "k8s.pod.label", ty: T::CharBuf, arg: A::RequiredKey, flags: G::NONE, scope: S::Process, desc: "" },
+    FieldInfo { name: "k8s.pod.labels", ty: T::CharBuf, arg: A::None, flags: G::NONE, scope: S::Process, desc: "" },
+    FieldInfo { name: "k8s.pod.ip", ty: T::CharBuf, arg: A::None, flags: G::NONE, scope: S::Process, desc: "" },
+    FieldInfo { name: "k8s.pod.cni.json", ty: T::CharBuf, arg: A::None, flags: G::NONE, scope: S::Process, desc: "" },
+    FieldInfo { name: "k8s.rc.name", ty: T::CharBuf, arg: A::None, flags: G::NONE, scope: S::Process, desc: "" },
+    FieldInfo { name: "k8s.rc.id", ty: T::CharBuf, arg: A::None, flags: G::NONE, scope: S::Process, desc: "" },
+    FieldInfo { name: "k8s.rc.label", ty: T::CharBuf, arg: A::RequiredKey, flags: G::NONE, scope: S::Process, desc: "" },
+    FieldInfo { name: "k8s.rc.labels", ty: T::CharBuf, arg: A::None, flags: G::NONE, scope: S::Process, desc: "" },
+    FieldInfo { name: "k8s.svc.name", ty: T::CharBuf, arg: A::None, flags: G::NONE, scope: S::Process, desc: "" },
+    FieldInfo { name: "k8s.svc.id", ty: T::CharBuf, arg: A::None, flags: G::NONE, scope: S::Process, desc: "" },
+    FieldInfo { name: "k8s.svc.label", ty: T::CharBuf, arg: A::RequiredKey, flags: G::NONE, scope: S::Process, desc: "" },
+    FieldInfo { name: "k8s.svc.labels", ty: T::CharBuf, arg: A::None, flags: G::NONE, scope: S::Process, desc: "" },
+    FieldInfo { name: "k8s.ns.id", ty: T::CharBuf, arg: A::None, flags: G::NONE, scope: S::Process, desc: "" },
+    FieldInfo { name: "k8s.ns.label", ty: T::CharBuf, arg: A::RequiredKey, flags: G::NONE, scope: S::Process, desc: "" },
+    FieldInfo { name: "k8s.ns.labels", ty: T::CharBuf, arg: A::None, flags: G::NONE, scope: S::Process, desc: "" },
+    FieldInfo { name: "k8s.rs.name", ty: T::CharBuf, arg: A::None, flags: G::NONE, scope: S::Process, desc: "" },
+    FieldInfo { name: "k8s.rs.id", ty: T::CharBuf, arg: A::None, flags: G::NONE, scope: S::Process, desc: "" },
+    FieldInfo { name: "k8s.rs.label", ty: T::CharBuf, arg: A::RequiredKey, flags: G::NONE, scope: S::Process, desc: "" },
+    FieldInfo { name: "k8s.rs.labels", ty: T::CharBuf, arg: A::None, flags: G::NONE, scope: S::Process, desc: "" },
+    FieldInfo { name: "k8s.deployment.name", ty: T::CharBuf, arg: A::None, flags: G::NONE, scope: S::Process, desc: "" },
+    FieldInfo { name: "k8s.deployment.id", ty: T::CharBuf, arg: A::None, flags: G::NONE, scope: S::Process, desc: "" },
+    FieldInfo { name: "k8s.deployment.label", ty: T::CharBuf, arg: A::RequiredKey, flags: G::NONE, scope: S::Process, desc: "" },
+    FieldInfo { name: "k8s.deployment.labels", ty: T::CharBuf, arg: A::None, flags: G::NONE, scope: S::Process, desc: "" },
+];

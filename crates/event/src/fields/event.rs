@@ -1,0 +1,75 @@
+//! Fields of class `evt`.
+
+use crate::field::ArgKind as A;
+use crate::field::FieldFlags as G;
+use crate::field::Scope as S;
+use crate::field::{FieldClass, FieldInfo};
+use crate::types::ParamType as T;
+
+pub(super) static CLASS: FieldClass = FieldClass {
+    name: "evt",
+    sources: &["syscall"],
+    fields: FIELDS,
+};
+
+#[rustfmt::skip]
+static FIELDS: &[FieldInfo] = &[
+    FieldInfo { name: "evt.latency", ty: T::RelTime, arg: A::None, flags: G::DEPRECATED, scope: S::Event, desc: "" },
+    FieldInfo { name: "evt.latency.s", ty: T::RelTime, arg: A::None, flags: G::DEPRECATED, scope: S::Event, desc: "" },
+    FieldInfo { name: "evt.latency.ns", ty: T::RelTime, arg: A::None, flags: G::DEPRECATED, scope: S::Event, desc: "" },
+    FieldInfo { name: "evt.latency.quantized", ty: T::U64, arg: A::None, flags: G::TABLE_ONLY.or(G::DEPRECATED), scope: S::Event, desc: "" },
+    FieldInfo { name: "evt.latency.human", ty: T::CharBuf, arg: A::None, flags: G::DEPRECATED, scope: S::Event, desc: "" },
+    FieldInfo { name: "evt.deltatime", ty: T::RelTime, arg: A::None, flags: G::NONE, scope: S::Event, desc: "" },
+    FieldInfo { name: "evt.deltatime.s", ty: T::RelTime, arg: A::None, flags: G::NONE, scope: S::Event, desc: "" },
+    FieldInfo { name: "evt.deltatime.ns", ty: T::RelTime, arg: A::None, flags: G::NONE, scope: S::Event, desc: "" },
+    FieldInfo { name: "evt.outputtime", ty: T::CharBuf, arg: A::None, flags: G::PRINT_ONLY, scope: S::Event, desc: "" },
+    FieldInfo { name: "evt.dir", ty: T::CharBuf, arg: A::None, flags: G::DEPRECATED, scope: S::Event, desc: "" },
+    FieldInfo { name: "evt.type", ty: T::CharBuf, arg: A::None, flags: G::NONE, scope: S::Event, desc: "" },
+    FieldInfo { name: "evt.type.is", ty: T::U32, arg: A::Required, flags: G::NONE, scope: S::Event, desc: "" },
+    FieldInfo { name: "syscall.type", ty: T::CharBuf, arg: A::None, flags: G::NONE, scope: S::Event, desc: "" },
+    FieldInfo { name: "evt.category", ty: T::CharBuf, arg: A::None, flags: G::NONE, scope: S::Event, desc: "" },
+    FieldInfo { name: "evt.cpu", ty: T::I16, arg: A::None, flags: G::NONE, scope: S::Event, desc: "" },
+    FieldInfo { name: "evt.args", ty: T::CharBuf, arg: A::None, flags: G::NONE, scope: S::Event, desc: "" },
+    FieldInfo { name: "evt.arg", ty: T::CharBuf, arg: A::Required, flags: G::NONE, scope: S::Event, desc: "" },
+    FieldInfo { name: "evt.rawarg", ty: T::Dyn, arg: A::Required, flags: G::NO_RHS.or(G::NO_TRANSFORMER), scope: S::Event, desc: "" },
+    FieldInfo { name: "evt.info", ty: T::CharBuf, arg: A::None, flags: G::NONE, scope: S::Event, desc: "" },
+    FieldInfo { name: "evt.buffer", ty: T::ByteBuf, arg: A::None, flags: G::NONE, scope: S::Event, desc: "" },
+    FieldInfo { name: "evt.buflen", ty: T::U64, arg: A::None, flags: G::NONE, scope: S::Event, desc: "" },
+    FieldInfo { name: "evt.res", ty: T::CharBuf, arg: A::None, flags: G::NONE, scope: S::Event, desc: "" },
+    FieldInfo { name: "evt.rawres", ty: T::I64, arg: A::None, flags: G::NONE, scope: S::Event, desc: "" },
+    FieldInfo { name: "evt.failed", ty: T::Bool, arg: A::None, flags: G::NONE, scope: S::Event, desc: "" },
+    FieldInfo { name: "evt.is_io", ty: T::Bool, arg: A::None, flags: G::NONE, scope: S::Event, desc: "" },
+    FieldInfo { name: "evt.is_io_read", ty: T::Bool, arg: A::None, flags: G::NONE, scope: S::Event, desc: "" },
+    FieldInfo { name: "evt.is_io_write", ty: T::Bool, arg: A::None, flags: G::NONE, scope: S::Event, desc: "" },
+    FieldInfo { name: "evt.io_dir", ty: T::CharBuf, arg: A::None, flags: G::NONE, scope: S::Event, desc: "" },
+    FieldInfo { name: "evt.is_wait", ty: T::Bool, arg: A::None, flags: G::NONE, scope: S::Event, desc: "" },
+    FieldInfo { name: "evt.wait_latency", ty: T::RelTime, arg: A::None, flags: G::DEPRECATED, scope: S::Event, desc: "" },
+    FieldInfo { name: "evt.is_syslog", ty: T::Bool, arg: A::None, flags: G::NONE, scope: S::Event, desc: "" },
+    FieldInfo { name: "evt.count", ty: T::U32, arg: A::None, flags: G::NONE, scope: S::Event, desc: "" },
+    FieldInfo { name: "evt.count.error", ty: T::U32, arg: A::None, flags: G::NONE, scope: S::Event, desc: "" },
+    FieldInfo { name: "evt.count.error.file", ty: T::U32, arg: A::None, flags: G::NONE, scope: S::Event, desc: "" },
+    FieldInfo { name: "evt.count.error.net", ty: T::U32, arg: A::None, flags: G::NONE, scope: S::Event, desc: "" },
+    FieldInfo { name: "evt.count.error.memory", ty: T::U32, arg: A::None, flags: G::NONE, scope: S::Event, desc: "" },
+    FieldInfo { name: "evt.count.error.other", ty: T::U32, arg: A::None, flags: G::NONE, scope: S::Event, desc: "" },
+    FieldInfo { name: "evt.count.exit", ty: T::U32, arg: A::None, flags: G::NONE, scope: S::Event, desc: "" },
+    FieldInfo { name: "evt.count.procinfo", ty: T::U32, arg: A::None, flags: G::TABLE_ONLY, scope: S::Event, desc: "" },
+    FieldInfo { name: "evt.count.threadinfo", ty: T::U32, arg: A::None, flags: G::TABLE_ONLY, scope: S::Event, desc: "" },
+    FieldInfo { name: "evt.around", ty: T::U64, arg: A::Required, flags: G::FILTER_ONLY.or(G::NO_RHS).or(G::NO_TRANSFORMER), scope: S::Event, desc: "" },
+    FieldInfo { name: "evt.abspath", ty: T::CharBuf, arg: A::Required, flags: G::NONE, scope: S::Event, desc: "" },
+    FieldInfo { name: "evt.buflen.in", ty: T::U64, arg: A::None, flags: G::TABLE_ONLY, scope: S::Event, desc: "" },
+    FieldInfo { name: "evt.buflen.out", ty: T::U64, arg: A::None, flags: G::TABLE_ONLY, scope: S::Event, desc: "" },
+    FieldInfo { name: "evt.buflen.file", ty: T::U64, arg: A::None, flags: G::TABLE_ONLY, scope: S::Event, desc: "" },
+    FieldInfo { name: "evt.buflen.file.in", ty: T::U64, arg: A::None, flags: G::TABLE_ONLY, scope: S::Event, desc: "" },
+    FieldInfo { name: "evt.buflen.file.out", ty: T::U64, arg: A::None, flags: G::TABLE_ONLY, scope: S::Event, desc: "" },
+    FieldInfo { name: "evt.buflen.net", ty: T::U64, arg: A::None, flags: G::TABLE_ONLY, scope: S::Event, desc: "" },
+    FieldInfo { name: "evt.buflen.net.in", ty: T::U64, arg: A::None, flags: G::TABLE_ONLY, scope: S::Event, desc: "" },
+    FieldInfo { name: "evt.buflen.net.out", ty: T::U64, arg: A::None, flags: G::TABLE_ONLY, scope: S::Event, desc: "" },
+    FieldInfo { name: "evt.is_open_read", ty: T::Bool, arg: A::None, flags: G::NONE, scope: S::Event, desc: "" },
+    FieldInfo { name: "evt.is_open_write", ty: T::Bool, arg: A::None, flags: G::NONE, scope: S::Event, desc: "" },
+    FieldInfo { name: "evt.infra.docker.name", ty: T::CharBuf, arg: A::None, flags: G::TABLE_ONLY, scope: S::Event, desc: "" },
+    FieldInfo { name: "evt.infra.docker.container.id", ty: T::CharBuf, arg: A::None, flags: G::TABLE_ONLY, scope: S::Event, desc: "" },
+    FieldInfo { name: "evt.infra.docker.container.name", ty: T::CharBuf, arg: A::None, flags: G::TABLE_ONLY, scope: S::Event, desc: "" },
+    FieldInfo { name: "evt.infra.docker.container.image", ty: T::CharBuf, arg: A::None, flags: G::TABLE_ONLY, scope: S::Event, desc: "" },
+    FieldInfo { name: "evt.is_open_exec", ty: T::Bool, arg: A::None, flags: G::NONE, scope: S::Event, desc: "" },
+    FieldInfo { name: "evt.is_open_create", ty: T::Bool, arg: A::None, flags: G::NONE, scope: S::Event, desc: "" },
+];

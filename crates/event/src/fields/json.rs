@@ -1,0 +1,30 @@
+//! Fields of class `json`.
+
+use crate::field::ArgKind as A;
+use crate::field::FieldFlags as G;
+use crate::field::Scope as S;
+use crate::field::{FieldClass, FieldInfo};
+use crate::types::ParamType as T;
+
+pub(super) static CLASS: FieldClass = FieldClass {
+    name: "json",
+    sources: &[
+        "k8s_audit",
+        "aws_cloudtrail",
+        "gcp_auditlog",
+        "okta",
+        "github",
+        "json",
+    ],
+    fields: FIELDS,
+};
+
+#[rustfmt::skip]
+static FIELDS: &[FieldInfo] = &[
+    FieldInfo { name: "json.value", ty: T::CharBuf, arg: A::RequiredKey, flags: G::NONE, scope: S::Event, desc: "" },
+    FieldInfo { name: "json.obj", ty: T::CharBuf, arg: A::None, flags: G::NONE, scope: S::Event, desc: "" },
+    FieldInfo { name: "json.rawtime", ty: T::CharBuf, arg: A::None, flags: G::NONE, scope: S::Event, desc: "" },
+    FieldInfo { name: "jevt.value", ty: T::CharBuf, arg: A::RequiredKey, flags: G::NONE, scope: S::Event, desc: "" },
+    FieldInfo { name: "jevt.obj", ty: T::CharBuf, arg: A::None, flags: G::NONE, scope: S::Event, desc: "" },
+    FieldInfo { name: "jevt.rawtime", ty: T::CharBuf, arg: A::None, flags: G::NONE, scope: S::Event, desc: "" },
+];

@@ -1,0 +1,5 @@
+//! The Falco rules language: load rule files, check them against the field catalogue, compile, evaluate, format.
+//!
+//! Pure: text and events in, diagnostics and matches out.
+
+pub mod typed;
