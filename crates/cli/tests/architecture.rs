@@ -63,8 +63,17 @@ fn root() -> PathBuf {
 }
 
 fn metadata() -> Value {
+    // Only this platform's packages: those are the ones that the build has fetched.
+    let platform = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
     let output = Command::new(env!("CARGO"))
-        .args(["metadata", "--format-version", "1", "--offline"])
+        .args([
+            "metadata",
+            "--format-version",
+            "1",
+            "--offline",
+            "--filter-platform",
+            &platform,
+        ])
         .current_dir(root())
         .output()
         .unwrap();
@@ -101,7 +110,7 @@ fn members(metadata: &Value) -> Vec<&Value> {
         .as_array()
         .unwrap()
         .iter()
-        .filter(|package| ids.contains(&package["id"]))
+        .filter(|package| ids.contains(&&package["id"]))
         .collect()
 }
 
