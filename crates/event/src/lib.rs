@@ -4,6 +4,7 @@
 //! of the state engine; what a rule asks is the business of the rules engine; both meet in [`Extract`].
 
 mod alert;
+pub mod boot;
 mod extract;
 mod field;
 mod fields;
