@@ -1,5 +1,11 @@
 //! Holds the workspace to the invariants that `ARCHITECTURE.md` states.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a broken invariant shall fail the test"
+)]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
