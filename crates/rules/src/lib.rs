@@ -2,4 +2,9 @@
 //!
 //! Pure: text and events in, diagnostics and matches out.
 
+pub mod naive;
+pub mod ops;
+pub mod program;
+mod show;
+pub mod transform;
 pub mod typed;
