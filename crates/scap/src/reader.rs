@@ -602,7 +602,7 @@ fn entry<'a>(list: List, at: &mut Cursor<'a>) -> Option<Item<'a>> {
 
 /// Event types that a recorder writes first to say which containers, users and groups there are. While nothing else has
 /// come they only feed the state tables.
-fn tells_what_was_known(kind: EventType) -> bool {
+pub(crate) fn tells_what_was_known(kind: EventType) -> bool {
     kind.info().is_some_and(|info| {
         matches!(
             info.symbol,
