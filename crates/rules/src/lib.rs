@@ -14,6 +14,11 @@ pub mod load;
 pub mod output;
 pub mod resolve;
 pub mod source;
+pub mod naive;
+pub mod ops;
+pub mod program;
+mod show;
+pub mod transform;
 pub mod typed;
 pub mod version;
 
