@@ -175,7 +175,6 @@ fn set(words: &mut [u64], word: usize, apart: usize, bit: u32, value: bool) {
 /// no value; every other text has the one place that its hash gives, and the whole text decides whether it is there.
 #[derive(Debug)]
 pub(super) struct Column {
-    hashes: Vec<u64>,
     lengths: Vec<u32>,
     texts: Vec<u8>,
     words: Vec<u64>,
@@ -191,7 +190,6 @@ impl Column {
         let places = limits.texts.next_power_of_two();
         let half = (nodes as usize).div_ceil(64);
         Self {
-            hashes: vec![0; places + 1],
             lengths: vec![VACANT; places + 1],
             texts: vec![0; (places + 1) * limits.text_bytes],
             words: vec![0; (places + 1) * 2 * half],
@@ -210,14 +208,11 @@ impl Column {
         }
         let mut hasher = FxHasher::default();
         hasher.write(text);
-        let hash = hasher.finish();
-        let place = 1 + (hash as usize & (self.hashes.len() - 2));
+        let place = 1 + (hasher.finish() as usize & (self.lengths.len() - 2));
         let at = place * self.text_bytes;
-        let same = self.hashes[place] == hash
-            && self.lengths[place] as usize == text.len()
-            && self.texts[at..at + text.len()] == *text;
+        let same =
+            self.lengths[place] as usize == text.len() && self.texts[at..at + text.len()] == *text;
         if !same {
-            self.hashes[place] = hash;
             self.lengths[place] = text.len() as u32;
             self.texts[at..at + text.len()].copy_from_slice(text);
             let row = place * 2 * self.half;

@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test binary uses its part")]
 
+pub(crate) mod world;
+
 use std::net::IpAddr;
 
 use vedette_event::{EventType, Extract, Extracted, FieldRef, StateKey, Value, Values};
@@ -58,10 +60,33 @@ pub(crate) struct Event<'p> {
     /// Whether the source says which process state this is.
     pub(crate) keyed: bool,
     pub(crate) facts: Facts,
-    pub(crate) type_field: FieldRef,
+    /// What `evt.type` says.
+    pub(crate) type_name: &'static str,
+    type_field: FieldRef,
 }
 
-impl Event<'_> {
+impl<'p> Event<'p> {
+    /// An event of a process whose state is known.
+    pub(crate) fn new(kind: EventType, num: u64, process: &'p Process, facts: Facts) -> Self {
+        let generic = kind
+            .info()
+            .is_some_and(|info| info.symbol.starts_with("GENERIC"));
+        Self {
+            kind,
+            num,
+            process,
+            keyed: true,
+            facts,
+            // System calls without a type of their own go by the name of the call.
+            type_name: match generic {
+                true if num.is_multiple_of(2) => "openat",
+                true => "uname",
+                false => kind.name(),
+            },
+            type_field: field("evt.type"),
+        }
+    }
+
     fn given(&self, field: &FieldRef) -> Option<&Given> {
         let same = |(known, _): &&(FieldRef, Given)| known.id == field.id && known.arg == field.arg;
         let found = self.facts.iter().find(same);
@@ -90,7 +115,7 @@ impl Extract for Event<'_> {
 
     fn extract<'s>(&'s self, field: &FieldRef, room: &'s mut Values) -> Extracted<'s> {
         if field.id == self.type_field.id {
-            return Extracted::One(Value::Text(self.kind.name().as_bytes()));
+            return Extracted::One(Value::Text(self.type_name.as_bytes()));
         }
         match self.given(field) {
             None => Extracted::Missing,
