@@ -54,7 +54,9 @@ fn without_comment(line: &str) -> &str {
             Some(q) if c == q && !(q == '"' && before == '\\') => quote = None,
             Some(_) => {}
             None if c == '#' && before.is_whitespace() => return line[..i].trim_end(),
-            None if matches!(c, '"' | '\'') && (before.is_whitespace() || matches!(before, '[' | '{' | ',' | ':')) => {
+            None if matches!(c, '"' | '\'')
+                && (before.is_whitespace() || matches!(before, '[' | '{' | ',' | ':')) =>
+            {
                 quote = Some(c);
             }
             None => {}
@@ -66,11 +68,16 @@ fn without_comment(line: &str) -> &str {
 
 /// True when the line ends in `|` or `>` with its indicators, behind a key or a dash.
 fn opens_block_scalar(code: &str) -> bool {
-    let Some(last) = code.split_whitespace().next_back() else { return false };
+    let Some(last) = code.split_whitespace().next_back() else {
+        return false;
+    };
     let mut chars = last.chars();
     matches!(chars.next(), Some('|' | '>'))
         && chars.all(|c| matches!(c, '+' | '-' | '1'..='9'))
-        && code.trim_end().strip_suffix(last).is_some_and(|head| matches!(head.trim_end().chars().next_back(), Some(':' | '-')))
+        && code
+            .trim_end()
+            .strip_suffix(last)
+            .is_some_and(|head| matches!(head.trim_end().chars().next_back(), Some(':' | '-')))
 }
 
 /// Column of the innermost key or dash that the line opens: the scalar's lines stand further right.
@@ -99,14 +106,26 @@ pub(crate) struct Lines<'a> {
 
 impl<'a> Lines<'a> {
     pub(crate) fn of(text: &'a str) -> Self {
-        let breaks = text.bytes().enumerate().filter(|(_, b)| *b == b'\n').map(|(i, _)| i + 1);
-        Self { text, starts: std::iter::once(0).chain(breaks).collect() }
+        let breaks = text
+            .bytes()
+            .enumerate()
+            .filter(|(_, b)| *b == b'\n')
+            .map(|(i, _)| i + 1);
+        Self {
+            text,
+            starts: std::iter::once(0).chain(breaks).collect(),
+        }
     }
 
     /// Line from 1 and column in characters from 0, as the parser counts them.
     pub(crate) fn position(&self, byte: usize) -> (usize, usize) {
         let line = self.starts.partition_point(|&start| start <= byte);
         let start = self.starts[line - 1];
-        (line, self.text.get(start..byte).map_or(0, |head| head.chars().count()))
+        (
+            line,
+            self.text
+                .get(start..byte)
+                .map_or(0, |head| head.chars().count()),
+        )
     }
 }

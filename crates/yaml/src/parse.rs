@@ -382,12 +382,23 @@ mod tests {
                     d: 注\n---\ne: 1\n";
         let parsed = parse(text);
         assert_eq!(parsed.errors, []);
-        let [first, second] = parsed.documents[0].root.as_seq().unwrap() else { panic!() };
+        let [first, second] = parsed.documents[0].root.as_seq().unwrap() else {
+            panic!()
+        };
         let items = first.get("items").unwrap().as_seq().unwrap();
-        assert_eq!(items.iter().map(|n| n.as_str().unwrap()).collect::<Vec<_>>(), ["x", "y"]);
+        assert_eq!(
+            items
+                .iter()
+                .map(|n| n.as_str().unwrap())
+                .collect::<Vec<_>>(),
+            ["x", "y"]
+        );
         assert_eq!(second.get("text").unwrap().as_str(), Some("[\n]\n"));
         let d = second.get("d").unwrap();
-        assert_eq!((d.span.line, d.span.column, &text[d.span.start..d.span.end]), (12, 6, "注"));
+        assert_eq!(
+            (d.span.line, d.span.column, &text[d.span.start..d.span.end]),
+            (12, 6, "注")
+        );
         assert_eq!(parsed.documents[1].root.get("e").unwrap().span.line, 14);
     }
 
