@@ -272,8 +272,7 @@ impl Parser<'_> {
                     end: from as u32 + 2,
                     ..self.cursor.since(start)
                 };
-                let expected =
-                    Some(r#"one of \b \f \n \r \t \\ \/ or the quote itself"#.to_owned());
+                let expected = Some(r"one of \b \f \n \r \t \\ \/ or the quote itself".to_owned());
                 SyntaxError {
                     at,
                     message,

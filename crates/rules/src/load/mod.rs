@@ -275,13 +275,12 @@ fn judge(
                 }
                 Step::Do(action) => collection.apply(action, &catalogue, &mut diagnostics),
             });
-        match read {
-            Err(diagnostic) => diagnostics.push(*diagnostic),
-            Ok(()) => {
-                let mut loaded = compile::compile(&collection, &catalogue, options, &names, true);
-                diagnostics.append(&mut loaded.diagnostics);
-                last = Some(loaded);
-            }
+        if let Err(diagnostic) = read {
+            diagnostics.push(*diagnostic);
+        } else {
+            let mut loaded = compile::compile(&collection, &catalogue, options, &names, true);
+            diagnostics.append(&mut loaded.diagnostics);
+            last = Some(loaded);
         }
         verdicts.push(Verdict { file, diagnostics });
         if stop && verdicts.last().is_some_and(|v| !v.accepted()) {
