@@ -11,7 +11,8 @@ use crate::typed::Operand;
 use super::build::{Depends, NodeId, Shape};
 use super::leaf::{Leaf, Test};
 use super::memory::{Column, Limits, Processes};
-use super::{Program, RuleIndex, RuleList};
+use super::plan::{Order, Part, RuleList, What};
+use super::{Program, RuleIndex};
 
 /// Which matching rules are wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,8 +49,12 @@ struct Memory {
     columns: Vec<Column>,
     /// For each column: the event at which its text was looked up, and the place found.
     places: Vec<(u32, u32)>,
+    /// In which order to look at the parts of each list.
+    orders: Vec<Order>,
     /// Rules of the list that may still match.
     live: Vec<u64>,
+    /// Rules that the text of a column removes, while they are being found.
+    dead: Vec<u64>,
     room: Values,
     scratch: Scratch,
     costs: Option<Box<[Cost]>>,
@@ -69,7 +74,7 @@ impl Evaluator {
         let columns = program
             .columns
             .iter()
-            .map(|(_, bits)| Column::new(*bits, limits))
+            .map(|plan| Column::new(plan, limits))
             .collect();
         let longest = program.lists.iter().map(RuleList::words).max().unwrap_or(0);
         let memory = Memory {
@@ -78,7 +83,9 @@ impl Evaluator {
             processes: Processes::new(&program, limits),
             columns,
             places: vec![(0, 0); program.columns.len()],
+            orders: program.lists.iter().map(Order::new).collect(),
             live: vec![0; longest],
+            dead: vec![0; longest],
             room: Values::default(),
             scratch: Scratch::default(),
             costs: None,
@@ -143,7 +150,7 @@ impl Evaluator {
                 run.find_remaining(index, list);
             }
         }
-        run.rules(list, mode, out);
+        run.list(index, list, mode, out);
     }
 }
 
@@ -157,6 +164,33 @@ impl Memory {
             self.now = 2;
         }
     }
+}
+
+impl Memory {
+    /// Whether a live rule is in the set.
+    #[inline]
+    fn touches(&self, mask: &[u64]) -> bool {
+        self.live
+            .iter()
+            .zip(mask)
+            .any(|(live, mask)| live & mask != 0)
+    }
+
+    /// Removes a set of rules; gives how many of them were live.
+    #[inline]
+    fn remove(&mut self, mask: &[u64]) -> u32 {
+        remove(&mut self.live, mask)
+    }
+}
+
+#[inline]
+fn remove(live: &mut [u64], dead: &[u64]) -> u32 {
+    let mut removed = 0;
+    for (live, dead) in live.iter_mut().zip(dead) {
+        removed += (*live & dead).count_ones();
+        *live &= !dead;
+    }
+    removed
 }
 
 /// The evaluation of one event.
@@ -218,35 +252,105 @@ impl<'p, E: Extract + ?Sized> Run<'p, '_, '_, E> {
         }
     }
 
-    /// Evaluates the live rules of `list`.
-    fn rules(&mut self, list: &'p RuleList, mode: Mode, out: &mut Vec<RuleIndex>) {
+    /// Evaluates the live rules of `list`, part by part, until none is left or all parts were looked at.
+    fn list(&mut self, index: usize, list: &'p RuleList, mode: Mode, out: &mut Vec<RuleIndex>) {
         let words = list.words();
-        for word in 0..words {
-            while self.memory.live[word] != 0 {
-                let bit = self.memory.live[word].trailing_zeros() as usize;
-                let place = word * 64 + bit;
-                self.memory.live[word] &= !(1 << bit);
-                let needs = &list.needs[place];
-                let needs = &list.conjuncts[needs.start as usize..needs.end as usize];
-                let failed = needs.iter().find(|part| !self.node(part.node));
-                if let Some(part) = failed {
-                    let mask = &list.masks[part.mask as usize..][..words];
-                    for (live, mask) in self.memory.live.iter_mut().zip(mask) {
-                        *live &= !mask;
+        if self.memory.costs.is_some() {
+            self.count(list, |cost| &mut cost.evaluated);
+        }
+        let mut at = 0;
+        while let Some(ranked) = self.memory.orders[index].steps.get(at) {
+            let step = &list.steps[ranked.step as usize];
+            let mask = list.mask(step.mask);
+            if self.memory.touches(mask) {
+                let removed = match &step.what {
+                    What::Part(node) if self.node(*node) => 0,
+                    What::Part(_) => self.memory.remove(mask),
+                    What::Group {
+                        column,
+                        group,
+                        parts,
+                    } => {
+                        let parts = &list.parts[parts.start as usize..parts.end as usize];
+                        self.group(list, *column, *group, parts)
                     }
+                };
+                let ranked = &mut self.memory.orders[index].steps[at];
+                ranked.tried += 1;
+                ranked.removed += removed;
+                if removed > 0 && self.memory.live[..words].iter().all(|word| *word == 0) {
+                    break;
                 }
-                let rule = list.rules[place];
-                if let Some(costs) = &mut self.memory.costs {
-                    costs[rule as usize].evaluated += 1;
-                    costs[rule as usize].matched += u64::from(failed.is_none());
+            }
+            at += 1;
+        }
+        self.memory.orders[index].count(list);
+        if self.memory.costs.is_some() {
+            self.count(list, |cost| &mut cost.matched);
+        }
+        for word in 0..words {
+            let mut left = self.memory.live[word];
+            while left != 0 {
+                out.push(list.rules[word * 64 + left.trailing_zeros() as usize]);
+                if mode == Mode::First {
+                    return;
                 }
-                if failed.is_none() {
-                    out.push(rule);
-                    if mode == Mode::First {
-                        return;
+                left &= left - 1;
+            }
+        }
+    }
+
+    /// Counts every live rule.
+    #[cold]
+    fn count(&mut self, list: &RuleList, what: impl Fn(&mut Cost) -> &mut u64) {
+        let Memory {
+            live,
+            costs: Some(costs),
+            ..
+        } = &mut *self.memory
+        else {
+            return;
+        };
+        for (place, rule) in list.rules.iter().enumerate() {
+            *what(&mut costs[*rule as usize]) += live[place / 64] >> (place % 64) & 1;
+        }
+    }
+
+    /// Removes the rules that the text of a column makes false; gives their number.
+    fn group(&mut self, list: &'p RuleList, column: u16, group: u32, parts: &'p [Part]) -> u32 {
+        let words = list.words();
+        let place = self.place(column);
+        if place == ELSEWHERE {
+            let mut removed = 0;
+            for part in parts {
+                let mask = list.mask(part.mask);
+                if self.memory.touches(mask) && !self.node(part.node) {
+                    removed += self.memory.remove(mask);
+                }
+            }
+            return removed;
+        }
+        let column = usize::from(column);
+        if self.memory.columns[column]
+            .dead(place, group, words)
+            .is_none()
+        {
+            self.memory.dead[..words].fill(0);
+            for part in parts {
+                if !self.node(part.node) {
+                    let mask = list.mask(part.mask);
+                    for (dead, mask) in self.memory.dead.iter_mut().zip(mask) {
+                        *dead |= mask;
                     }
                 }
             }
+            let Memory { columns, dead, .. } = &mut *self.memory;
+            columns[column].set_dead(place, group, &dead[..words]);
+        }
+        let Memory { columns, live, .. } = &mut *self.memory;
+        match columns[column].dead(place, group, words) {
+            Some(dead) => remove(live, dead),
+            None => 0,
         }
     }
 
@@ -322,7 +426,10 @@ impl<'p, E: Extract + ?Sized> Run<'p, '_, '_, E> {
             return place;
         }
         let Memory { columns, room, .. } = &mut *self.memory;
-        let place = match self.event.extract(&self.program.columns[column].0, room) {
+        let place = match self
+            .event
+            .extract(&self.program.columns[column].field, room)
+        {
             Extracted::Missing => Column::MISSING,
             Extracted::One(Value::Text(text)) => columns[column].place(text).unwrap_or(ELSEWHERE),
             _ => ELSEWHERE,

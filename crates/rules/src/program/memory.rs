@@ -5,7 +5,7 @@ use std::hash::Hasher;
 
 use vedette_event::StateKey;
 
-use super::Program;
+use super::{ColumnPlan, Program};
 
 /// How much an evaluator may remember. The defaults suit a node with some hundred busy processes; when more are busy at
 /// the same time they share places and push each other out, which costs time and never changes a result.
@@ -171,29 +171,54 @@ fn set(words: &mut [u64], word: usize, apart: usize, bit: u32, value: bool) {
     }
 }
 
-/// Bits of the nodes that depend on one text field, for the texts seen last. Place 0 is for events where the field has
-/// no value; every other text has the one place that its hash gives, and the whole text decides whether it is there.
+/// What depends on one text field, for the texts seen last: values of nodes, and for each group the rules that are
+/// false. Place 0 is for events where the field has no value; every other text has the one place that its hash gives,
+/// and the whole text decides whether it is there.
+///
+/// A place is a row of words: the length of the text, the known bits of nodes and groups, the values of nodes, the sets
+/// of rules of the groups.
 #[derive(Debug)]
 pub(super) struct Column {
-    lengths: Vec<u32>,
     texts: Vec<u8>,
     words: Vec<u64>,
-    half: usize,
+    mask: usize,
+    stride: usize,
+    nodes: u32,
+    known_words: usize,
+    /// Where the set of each group begins in a row.
+    group_at: Vec<u32>,
     text_bytes: usize,
 }
 
 /// Length of a place that holds nothing yet.
-const VACANT: u32 = u32::MAX;
+const VACANT: u64 = u64::MAX;
 
 impl Column {
-    pub(super) fn new(nodes: u32, limits: &Limits) -> Self {
+    pub(super) fn new(plan: &ColumnPlan, limits: &Limits) -> Self {
         let places = limits.texts.next_power_of_two();
-        let half = (nodes as usize).div_ceil(64);
+        let known_words = (plan.nodes as usize + plan.groups.len()).div_ceil(64);
+        let mut stride = 1 + known_words + (plan.nodes as usize).div_ceil(64);
+        let group_at = plan
+            .groups
+            .iter()
+            .map(|words| {
+                let at = stride as u32;
+                stride += *words as usize;
+                at
+            })
+            .collect();
+        let mut words = vec![0; (places + 1) * stride];
+        for row in words.chunks_exact_mut(stride) {
+            row[0] = VACANT;
+        }
         Self {
-            lengths: vec![VACANT; places + 1],
             texts: vec![0; (places + 1) * limits.text_bytes],
-            words: vec![0; (places + 1) * 2 * half],
-            half,
+            words,
+            mask: places - 1,
+            stride,
+            nodes: plan.nodes,
+            known_words,
+            group_at,
             text_bytes: limits.text_bytes,
         }
     }
@@ -208,15 +233,14 @@ impl Column {
         }
         let mut hasher = FxHasher::default();
         hasher.write(text);
-        let place = 1 + (hasher.finish() as usize & (self.lengths.len() - 2));
+        let place = 1 + (hasher.finish() as usize & self.mask);
         let at = place * self.text_bytes;
-        let same =
-            self.lengths[place] as usize == text.len() && self.texts[at..at + text.len()] == *text;
+        let row = place * self.stride;
+        let same = self.words[row] == text.len() as u64 && self.texts[at..at + text.len()] == *text;
         if !same {
-            self.lengths[place] = text.len() as u32;
+            self.words[row] = text.len() as u64;
+            self.words[row + 1..=row + self.known_words].fill(0);
             self.texts[at..at + text.len()].copy_from_slice(text);
-            let row = place * 2 * self.half;
-            self.words[row..row + self.half].fill(0);
         }
         Some(place as u32)
     }
@@ -224,20 +248,42 @@ impl Column {
     /// The text at a place; `None` at the place of missing values.
     pub(super) fn text(&self, place: u32) -> Option<&[u8]> {
         let at = place as usize * self.text_bytes;
-        (place != Self::MISSING)
-            .then(|| &self.texts[at..at + self.lengths[place as usize] as usize])
+        let length = self.words[place as usize * self.stride] as usize;
+        (place != Self::MISSING).then(|| &self.texts[at..at + length])
     }
 
+    /// The value of a node, if it is known.
     #[inline]
     pub(super) fn node(&self, place: u32, bit: u32) -> Option<bool> {
-        let word = place as usize * 2 * self.half + bit as usize / 64;
+        let word = place as usize * self.stride + 1 + bit as usize / 64;
         let mask = 1 << (bit % 64);
-        (self.words[word] & mask != 0).then(|| self.words[word + self.half] & mask != 0)
+        (self.words[word] & mask != 0).then(|| self.words[word + self.known_words] & mask != 0)
     }
 
     #[inline]
     pub(super) fn set_node(&mut self, place: u32, bit: u32, value: bool) {
-        let word = place as usize * 2 * self.half + bit as usize / 64;
-        set(&mut self.words, word, self.half, bit, value);
+        let word = place as usize * self.stride + 1 + bit as usize / 64;
+        set(&mut self.words, word, self.known_words, bit, value);
+    }
+
+    /// The rules of a group that are false, if they are known.
+    #[inline]
+    pub(super) fn dead(&self, place: u32, group: u32, words: usize) -> Option<&[u64]> {
+        let row = place as usize * self.stride;
+        let bit = self.nodes + group;
+        if self.words[row + 1 + bit as usize / 64] >> (bit % 64) & 1 == 0 {
+            return None;
+        }
+        let at = row + self.group_at[group as usize] as usize;
+        Some(&self.words[at..at + words])
+    }
+
+    /// Remembers the rules of a group that are false.
+    pub(super) fn set_dead(&mut self, place: u32, group: u32, dead: &[u64]) {
+        let row = place as usize * self.stride;
+        let bit = self.nodes + group;
+        self.words[row + 1 + bit as usize / 64] |= 1 << (bit % 64);
+        let at = row + self.group_at[group as usize] as usize;
+        self.words[at..at + dead.len()].copy_from_slice(dead);
     }
 }
