@@ -2,16 +2,21 @@
 
 use std::io::{self, Read};
 
-use vedette_event::{EventType, Malformed, RawEvent};
-
-use crate::block::{self, Block, EventBlock, FRAME, HEADER};
+use crate::block::{self, Block, FRAME, HEADER};
 use crate::bytes::{ByteOrder, Cursor};
-use crate::convert::{Converter, Verdict};
+use crate::convert::Converter;
 use crate::error::{Error, ErrorKind};
-use crate::event::{self, Decoded, NotAnEvent};
+use crate::event::Decoded;
 use crate::item::{Item, SectionHeader};
-use crate::lists::{self, Account, List};
+use crate::lists::{self, List};
 use crate::source::Window;
+
+mod entries;
+mod events;
+
+use entries::{OpenList, entry};
+pub(crate) use events::tells_what_was_known;
+use events::{Current, Place};
 
 /// Longest event block in bytes. An event is held in memory whole. Recorders write up to 64 KiB; only events of plugins
 /// and containers are longer, and those stay far below this.
@@ -20,9 +25,6 @@ pub const MAX_EVENT_BLOCK: u32 = 16 * 1024 * 1024;
 /// Longest entry of a process, descriptor, user or interface list in bytes. An entry is held in memory whole, its list
 /// is not. The longest that the format allows has nine texts of 64 KiB.
 pub const MAX_ENTRY: usize = 1024 * 1024;
-
-/// Bytes that are looked at first for an entry that does not say how long it is.
-const FIRST_LOOK: usize = 32 * 1024;
 
 /// Longest section header or machine block in bytes: both are short, but may carry comments.
 const MAX_SMALL_BLOCK: u32 = 1024 * 1024;
@@ -90,15 +92,6 @@ pub struct Reader<R> {
     stats: Stats,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct OpenList {
-    list: List,
-    block: u32,
-    length: u32,
-    /// Bytes of the body that are left.
-    left: usize,
-}
-
 /// What was found, without a borrow.
 #[derive(Debug)]
 enum Found {
@@ -116,24 +109,6 @@ enum Found {
     Event,
     /// The end of the file.
     End,
-}
-
-/// An event that is to be handed out.
-#[derive(Debug)]
-struct Current {
-    event: Decoded,
-    /// How far behind the window its block's body begins.
-    back: usize,
-    place: Place,
-    shown: bool,
-}
-
-/// Where the bytes of an event are.
-#[derive(Clone, Copy, Debug)]
-enum Place {
-    Window,
-    Swapped,
-    Converter,
 }
 
 impl<R: Read> Reader<R> {
@@ -223,21 +198,6 @@ impl<R: Read> Reader<R> {
             kind,
             at: self.window.at(),
             file_at: self.window.file_at(),
-        }
-    }
-
-    #[inline]
-    fn current_event(&self) -> Result<RawEvent<'_>, Malformed> {
-        let event = &self.current.event;
-        match self.current.place {
-            Place::Window => {
-                let body = self.window.behind(self.current.back, event.data.end);
-                raw(event, self.num, body)
-            }
-            Place::Swapped => raw(event, self.num, &self.swapped),
-            Place::Converter => Ok(self
-                .converter
-                .event(self.num, event.ts, event.tid, event.cpu)),
         }
     }
 
@@ -333,7 +293,7 @@ impl<R: Read> Reader<R> {
     }
 
     /// Holds a block whole, checks its frame and moves behind it. Gives the length of its body.
-    #[inline]
+    #[inline(never)]
     fn whole_block(
         &mut self,
         id: u32,
@@ -401,88 +361,6 @@ impl<R: Read> Reader<R> {
         }))
     }
 
-    fn open(&mut self, id: u32, length: u32, list: List) -> Result<(), ErrorKind> {
-        let head = if matches!(list, List::Fds { .. }) {
-            8
-        } else {
-            0
-        };
-        let least = FRAME + head;
-        if (length as usize) < least {
-            return Err(too_short(id, length, least as u32));
-        }
-        if !self.window.ensure(HEADER + head) {
-            return Err(self.cut(list.entry_name(), (HEADER + head) as u64));
-        }
-        let mut at = Cursor::new(&self.window.bytes()[HEADER..], self.order);
-        let list = match list {
-            List::Fds { sized, .. } => List::Fds {
-                tid: at.i64().unwrap_or_default(),
-                sized,
-            },
-            list => list,
-        };
-        self.window.consume(HEADER + head);
-        self.list = Some(OpenList {
-            list,
-            block: id,
-            length,
-            left: length as usize - least,
-        });
-        Ok(())
-    }
-
-    /// The next entry of the open list; `None` when it is over, and then it is closed.
-    fn next_entry(&mut self) -> Result<Option<Found>, ErrorKind> {
-        let Some(mut open) = self.list else {
-            return Ok(None);
-        };
-        // Less than 4 bytes are padding.
-        if open.left < 4 {
-            self.list = None;
-            let left = open.left as u64;
-            let skipped = self.window.skip(left);
-            if skipped < left {
-                return Err(self.cut_at("padding", left, skipped));
-            }
-            self.trailer(open.block, open.length)?;
-            return Ok(None);
-        }
-        let mut look = FIRST_LOOK;
-        let len = loop {
-            let held = look.min(open.left);
-            let enough = self.window.ensure(held);
-            let bytes = self.window.bytes();
-            let bytes = &bytes[..held.min(bytes.len())];
-            let written = open.list.written_length(bytes, self.order);
-            if let Some(len) = written.filter(|&len| len > open.left || len > MAX_ENTRY) {
-                let _ = len;
-                return Err(ErrorKind::Entry(open.list.entry_name()));
-            }
-            // An entry that says how long it is must not reach past that.
-            let within = written.map_or(bytes, |len| &bytes[..len.min(bytes.len())]);
-            let mut at = Cursor::new(within, self.order);
-            if entry(open.list, &mut at).is_some() {
-                break at.at();
-            }
-            let whole = written.is_some_and(|len| len <= bytes.len());
-            if whole || (enough && (held == open.left || look >= MAX_ENTRY)) {
-                return Err(ErrorKind::Entry(open.list.entry_name()));
-            }
-            if !enough {
-                return Err(self.cut(open.list.entry_name(), open.left as u64));
-            }
-            look = (look * 2).max(written.unwrap_or(0)).min(MAX_ENTRY);
-        };
-        self.window.consume(len);
-        open.left -= len;
-        self.list = Some(open);
-        Ok(Some(Found::Entry {
-            list: open.list,
-            len,
-        }))
-    }
-
     fn trailer(&mut self, id: u32, length: u32) -> Result<(), ErrorKind> {
         if !self.window.ensure(4) {
             return Err(self.cut("end of a block", 4));
@@ -498,99 +376,6 @@ impl<R: Read> Reader<R> {
         }
         self.window.consume(4);
         Ok(())
-    }
-
-    /// Makes an event the current one; `false` when there is nothing to hand out for it.
-    #[inline]
-    fn event_block(&mut self, id: u32, length: u32, block: EventBlock) -> Result<bool, ErrorKind> {
-        let body = self.whole_block(id, length, FRAME as u32, MAX_EVENT_BLOCK)?;
-        let back = body + 4;
-        self.stats.events += 1;
-        let bytes = self.window.behind(back, body);
-        match event::decode(bytes, block, self.order) {
-            Ok(event) => self.current.event = event,
-            Err(why) => {
-                self.not_an_event(why, length);
-                return Ok(false);
-            }
-        }
-        self.current.back = back;
-        self.current.place = Place::Window;
-        if self.order == ByteOrder::Big && !self.swap(back, body) {
-            self.not_an_event(NotAnEvent::Malformed, length);
-            return Ok(false);
-        }
-        let event = &self.current.event;
-        let passes = self.converter.passes(event.kind, event.nparams);
-        if self.options.convert && !passes && !self.convert() {
-            return Ok(false);
-        }
-        self.num += 1;
-        if self.leading {
-            self.leading = tells_what_was_known(self.current.event.kind);
-        }
-        let shown = !self.leading && self.current.event.flags & block::STATE_ONLY == 0;
-        self.current.shown = shown;
-        self.stats.shown += u64::from(shown);
-        Ok(true)
-    }
-
-    /// Brings the current event into little-endian order.
-    #[cold]
-    fn swap(&mut self, back: usize, body: usize) -> bool {
-        let event = &mut self.current.event;
-        self.swapped.clear();
-        let bytes = self.window.behind(back, body);
-        let done = event::swap(event, bytes, &mut self.swapped).is_ok();
-        event.lengths = 0..event.lengths.len();
-        event.data = event.lengths.len()..self.swapped.len();
-        self.current.place = Place::Swapped;
-        done
-    }
-
-    /// Brings the current event up to date; `false` when there is nothing to hand out for it.
-    #[inline(never)]
-    fn convert(&mut self) -> bool {
-        let event = &self.current.event;
-        let bytes = match self.current.place {
-            Place::Swapped => &self.swapped[..],
-            _ => self.window.behind(self.current.back, event.data.end),
-        };
-        let verdict = match raw(event, 0, bytes) {
-            Ok(raw) => self.converter.feed(&raw),
-            Err(_) => Verdict::Dropped,
-        };
-        match verdict {
-            Verdict::Unchanged => true,
-            Verdict::Converted => {
-                self.stats.converted += 1;
-                self.current.event.kind = self.converter.event(0, 0, 0, 0).kind;
-                self.current.place = Place::Converter;
-                true
-            }
-            Verdict::Numbered => {
-                self.stats.starts += 1;
-                self.num += 1;
-                self.leading = false;
-                false
-            }
-            Verdict::Dropped => {
-                self.stats.starts += u64::from(self.current.event.kind.is_enter());
-                false
-            }
-        }
-    }
-
-    #[cold]
-    fn not_an_event(&mut self, why: NotAnEvent, length: u32) {
-        let at = self.window.at() - u64::from(length);
-        match why {
-            NotAnEvent::Unknown => self.stats.unknown_events += 1,
-            NotAnEvent::Malformed => {
-                self.stats.malformed_events += 1;
-                self.stats.first_malformed.get_or_insert(at);
-            }
-        }
     }
 
     /// Why bytes are missing: the input failed, or it ends here.
@@ -619,52 +404,4 @@ fn too_short(block: u32, length: u32, least: u32) -> ErrorKind {
         length,
         least,
     }
-}
-
-#[inline]
-fn raw<'a>(event: &Decoded, num: u64, body: &'a [u8]) -> Result<RawEvent<'a>, Malformed> {
-    let lengths = body.get(event.lengths.clone()).ok_or(Malformed::Lengths)?;
-    let data = body.get(event.data.clone()).ok_or(Malformed::Data)?;
-    RawEvent::new(
-        num,
-        event.ts,
-        event.tid,
-        event.cpu,
-        event.kind,
-        event.nparams,
-        lengths,
-        data,
-    )
-}
-
-fn entry<'a>(list: List, at: &mut Cursor<'a>) -> Option<Item<'a>> {
-    Some(match list {
-        List::Processes(version) => Item::Process(lists::process(at, version)?),
-        List::Fds { tid, sized } => Item::Fd {
-            tid,
-            entry: lists::fd(at, sized)?,
-        },
-        List::Users { sized } => match lists::account(at, sized)? {
-            Account::User(user) => Item::User(user),
-            Account::Group(group) => Item::Group(group),
-        },
-        List::Interfaces { sized } => Item::Interface(lists::interface(at, sized)?),
-    })
-}
-
-/// Event types that a recorder writes first to say which containers, users and groups there are. While nothing else has
-/// come they only feed the state tables.
-pub(crate) fn tells_what_was_known(kind: EventType) -> bool {
-    kind.info().is_some_and(|info| {
-        matches!(
-            info.symbol,
-            "CONTAINER_E"
-                | "CONTAINER_JSON_E"
-                | "CONTAINER_JSON_2_E"
-                | "USER_ADDED_E"
-                | "USER_DELETED_E"
-                | "GROUP_ADDED_E"
-                | "GROUP_DELETED_E"
-        )
-    })
 }
