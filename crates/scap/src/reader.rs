@@ -333,7 +333,7 @@ impl<R: Read> Reader<R> {
     }
 
     /// Holds a block whole, checks its frame and moves behind it. Gives the length of its body.
-    #[inline]
+    #[inline(never)]
     fn whole_block(
         &mut self,
         id: u32,
@@ -503,7 +503,17 @@ impl<R: Read> Reader<R> {
     /// Makes an event the current one; `false` when there is nothing to hand out for it.
     #[inline]
     fn event_block(&mut self, id: u32, length: u32, block: EventBlock) -> Result<bool, ErrorKind> {
-        let body = self.whole_block(id, length, FRAME as u32, MAX_EVENT_BLOCK)?;
+        let len = length as usize;
+        let fits = (FRAME as u32..=MAX_EVENT_BLOCK).contains(&length) && self.window.ensure(len);
+        let held = self.window.bytes();
+        if !fits || held[4..8] != held[len - 4..len] {
+            // Says what is wrong with it.
+            return self
+                .whole_block(id, length, FRAME as u32, MAX_EVENT_BLOCK)
+                .map(|_| false);
+        }
+        self.window.consume(len);
+        let body = len - FRAME;
         let back = body + 4;
         self.stats.events += 1;
         let bytes = self.window.behind(back, body);
