@@ -2,6 +2,7 @@
 
 mod commands;
 mod sources;
+mod table;
 
 use std::process::ExitCode;
 

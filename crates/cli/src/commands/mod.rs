@@ -1,5 +1,8 @@
 //! One module per subcommand. Adding one is a file here and a row in [`Command`].
 
+mod events;
+mod fields;
+
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -12,11 +15,22 @@ pub(crate) mod exit {
     pub(crate) const USAGE: u8 = 2;
 }
 
+/// How listings are printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Listing {
+    /// Columns for people
+    #[default]
+    Table,
+    /// JSON for programs
+    Json,
+}
+
 #[derive(Parser)]
 #[command(
     name = "vedette",
     version,
-    about = "Runtime security for Kubernetes in one binary"
+    about = "Runtime security for Kubernetes in one binary",
+    propagate_version = true
 )]
 struct Cli {
     #[command(subcommand)]
@@ -25,8 +39,8 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Prints the version.
-    Version,
+    Events(events::Args),
+    Fields(fields::Args),
 }
 
 /// Runs the command line and turns the outcome into an exit code.
@@ -38,10 +52,11 @@ pub(crate) fn main() -> ExitCode {
             return ExitCode::from(if error.use_stderr() { exit::USAGE } else { 0 });
         }
     };
-    let outcome: anyhow::Result<ExitCode> = match cli.command {
-        Command::Version => Ok(ExitCode::SUCCESS),
+    let outcome = match cli.command {
+        Command::Events(args) => events::run(&args),
+        Command::Fields(args) => fields::run(&args),
     };
-    outcome.unwrap_or_else(report)
+    outcome.unwrap_or_else(|error| report(&error))
 }
 
 /// Prints an error as one chain. A closed pipe on our output is not an error: the reader had enough.
@@ -49,10 +64,12 @@ pub(crate) fn main() -> ExitCode {
     clippy::print_stderr,
     reason = "this is where the binary reports errors"
 )]
-fn report(error: anyhow::Error) -> ExitCode {
-    let closed = error
-        .downcast_ref::<std::io::Error>()
-        .is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe);
+fn report(error: &anyhow::Error) -> ExitCode {
+    let closed = error.chain().any(|cause| {
+        cause
+            .downcast_ref::<std::io::Error>()
+            .is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe)
+    });
     if closed {
         return ExitCode::SUCCESS;
     }
