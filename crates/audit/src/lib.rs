@@ -5,7 +5,10 @@
 //! so that the same rules engine that judges system calls judges log records. Everything here is pure: no clock, no IO.
 
 mod fields;
+pub mod findings;
+pub mod format;
 pub mod json;
+pub mod lists;
 mod record;
 mod source;
 mod split;
