@@ -1,6 +1,10 @@
 //! The `vedette` binary: parses the command line, hands over to one module per subcommand, sets the exit code.
 
 mod commands;
+mod hostname;
+mod input;
+mod replay;
+mod rulefiles;
 mod sources;
 mod table;
 

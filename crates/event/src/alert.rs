@@ -62,6 +62,26 @@ impl Alert {
         self.output.get(self.message_at..).unwrap_or_default()
     }
 
+    /// The whole line for a terminal, a log file or syslog: control characters, which an attacker may have put into a
+    /// file name or an argument, are written out as JSON writes them.
+    pub fn line(&self) -> String {
+        let mut out = String::with_capacity(self.output.len());
+        for c in self.output.chars() {
+            match c {
+                '\n' => out.push_str("\\n"),
+                '\r' => out.push_str("\\r"),
+                '\t' => out.push_str("\\t"),
+                '\u{8}' => out.push_str("\\b"),
+                '\u{c}' => out.push_str("\\f"),
+                c if c.is_control() => {
+                    let _ = write!(out, "\\u{:04x}", u32::from(c));
+                }
+                c => out.push(c),
+            }
+        }
+        out
+    }
+
     /// Appends the JSON form to `out`: one object, keys in alphabetical order, no line break.
     pub fn write_json(&self, keys: JsonKeys, out: &mut String) {
         out.push_str("{\"hostname\":");

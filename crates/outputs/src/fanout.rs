@@ -117,7 +117,7 @@ impl Fanout {
                 continue;
             }
             let rendered = match channel.format {
-                Format::Text => text.get_or_insert_with(|| alert.output.clone()),
+                Format::Text => text.get_or_insert_with(|| alert.line()),
                 Format::Json => json.get_or_insert_with(|| {
                     let mut line = String::with_capacity(1024);
                     alert.write_json(self.keys, &mut line);

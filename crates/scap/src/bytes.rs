@@ -47,11 +47,6 @@ impl<'a> Cursor<'a> {
         self.order
     }
 
-    /// Bytes that are left.
-    pub(crate) fn left(&self) -> usize {
-        self.bytes.len() - self.at
-    }
-
     pub(crate) fn take(&mut self, count: usize) -> Option<&'a [u8]> {
         let end = self.at.checked_add(count)?;
         let taken = self.bytes.get(self.at..end)?;
@@ -96,7 +91,7 @@ mod tests {
         let mut big = Cursor::new(&bytes, ByteOrder::Big);
         assert_eq!(big.u32(), Some(0x0100_0000));
         assert_eq!(big.text(), None, "the text says 2 bytes, there is 1");
-        assert_eq!(big.left(), 3, "a failed read consumes nothing");
+        assert_eq!(big.at(), 4, "a failed read consumes nothing");
         assert_eq!(big.u64(), None);
         assert_eq!(big.take(usize::MAX), None);
     }

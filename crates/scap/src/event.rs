@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use vedette_event::{EVENT_TYPES, EventFlags, EventType, MAX_PARAMS, ParamType};
+use vedette_event::{EventFlags, EventType, MAX_PARAMS, ParamType};
 
 use crate::block::EventBlock;
 use crate::bytes::{ByteOrder, Cursor};
@@ -29,6 +29,22 @@ pub(crate) struct Decoded {
     pub data: Range<usize>,
 }
 
+impl Decoded {
+    /// No event yet.
+    pub(crate) fn none() -> Self {
+        Self {
+            cpu: 0,
+            flags: 0,
+            ts: 0,
+            tid: 0,
+            kind: EventType(0),
+            nparams: 0,
+            lengths: 0..0,
+            data: 0..0,
+        }
+    }
+}
+
 /// Why a block's body is not an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NotAnEvent {
@@ -38,14 +54,74 @@ pub(crate) enum NotAnEvent {
     Malformed,
 }
 
-/// Decodes the header and finds the parts. Lengths are checked against the body's end, the parameters' own lengths are
-/// not: [`vedette_event::RawEvent::new`] does that.
+/// Decodes the header, finds the parts, and checks that the parameters lie inside them.
 #[inline]
 pub(crate) fn decode(
     body: &[u8],
     block: EventBlock,
     order: ByteOrder,
 ) -> Result<Decoded, NotAnEvent> {
+    if order == ByteOrder::Little && !block.short_header && !block.flagged {
+        return decode_plain(body);
+    }
+    decode_any(body, block, order)
+}
+
+/// What nearly every event is: a header of today's form in little-endian order, without flags.
+#[inline]
+fn decode_plain(body: &[u8]) -> Result<Decoded, NotAnEvent> {
+    const BAD: NotAnEvent = NotAnEvent::Malformed;
+    // One check of the length for the whole header, then places that are known to be inside.
+    let head: &[u8; 2 + EVENT_HEADER] = body.first_chunk().ok_or(BAD)?;
+    let [c0, c1, rest @ ..] = head;
+    let (ts, rest) = rest.split_first_chunk().ok_or(BAD)?;
+    let (tid, rest) = rest.split_first_chunk().ok_or(BAD)?;
+    let (len, rest) = rest.split_first_chunk().ok_or(BAD)?;
+    let (kind, rest) = rest.split_first_chunk().ok_or(BAD)?;
+    let (nparams, _) = rest.split_first_chunk().ok_or(BAD)?;
+    let kind = EventType(u16::from_le_bytes(*kind));
+    let nparams = u32::from_le_bytes(*nparams) as usize;
+    let end = 2 + u32::from_le_bytes(*len) as usize;
+    let info = kind.info().ok_or(NotAnEvent::Unknown)?;
+    let wide = info.flags.has(EventFlags::LARGE_PAYLOAD);
+    let begin = head.len();
+    let split = begin + nparams.min(MAX_PARAMS) * if wide { 4 } else { 2 };
+    if nparams > MAX_PARAMS || split > end || end > body.len() {
+        return Err(BAD);
+    }
+    let lengths = &body[begin..split];
+    let total: usize = if wide {
+        lengths
+            .as_chunks()
+            .0
+            .iter()
+            .map(|&word| u32::from_le_bytes(word) as usize)
+            .sum()
+    } else {
+        lengths
+            .as_chunks()
+            .0
+            .iter()
+            .map(|&word| usize::from(u16::from_le_bytes(word)))
+            .sum()
+    };
+    if total > end - split {
+        return Err(BAD);
+    }
+    Ok(Decoded {
+        cpu: u16::from_le_bytes([*c0, *c1]),
+        flags: 0,
+        ts: u64::from_le_bytes(*ts),
+        tid: i64::from_le_bytes(*tid),
+        kind,
+        nparams: nparams as u16,
+        lengths: begin..split,
+        data: split..end,
+    })
+}
+
+/// Every other form.
+fn decode_any(body: &[u8], block: EventBlock, order: ByteOrder) -> Result<Decoded, NotAnEvent> {
     const BAD: NotAnEvent = NotAnEvent::Malformed;
     let mut at = Cursor::new(body, order);
     let cpu = at.u16().ok_or(BAD)?;
@@ -59,9 +135,6 @@ pub(crate) fn decode(
     let tid = at.i64().ok_or(BAD)?;
     let len = at.u32().ok_or(BAD)? as usize;
     let kind = EventType(at.u16().ok_or(BAD)?);
-    if usize::from(kind.0) >= EVENT_TYPES {
-        return Err(NotAnEvent::Unknown);
-    }
     let info = kind.info().ok_or(NotAnEvent::Unknown)?;
     let wide = info.flags.has(EventFlags::LARGE_PAYLOAD);
     let word = if wide { 4 } else { 2 };
@@ -72,8 +145,8 @@ pub(crate) fn decode(
             _ => len,
         };
         let parts = parts_of(body, begin, len, SHORT_HEADER)?;
-        let nparams =
-            infer_nparams(&body[parts.clone()], info.params.len(), word, order).ok_or(BAD)?;
+        let most = info.params.len();
+        let nparams = infer_nparams(&body[parts.clone()], most, word, order).ok_or(BAD)?;
         (nparams, parts)
     } else {
         let nparams = at.u32().ok_or(BAD)? as usize;
@@ -83,7 +156,9 @@ pub(crate) fn decode(
         (nparams, parts_of(body, begin, len, EVENT_HEADER)?)
     };
     let split = parts.start + nparams * word;
-    if split > parts.end {
+    let lengths = body.get(parts.start..split).ok_or(BAD)?;
+    let total = total_length(lengths, nparams, word, order).ok_or(BAD)?;
+    if split > parts.end || total > parts.end - split {
         return Err(BAD);
     }
     Ok(Decoded {
@@ -99,7 +174,6 @@ pub(crate) fn decode(
 }
 
 /// Length words and parameters: what an event of `len` bytes from `begin` on has after its header.
-#[inline]
 fn parts_of(
     body: &[u8],
     begin: usize,
@@ -113,6 +187,14 @@ fn parts_of(
     Ok(begin + header..end)
 }
 
+/// What the first `count` length words add up to.
+fn total_length(lengths: &[u8], count: usize, word: usize, order: ByteOrder) -> Option<usize> {
+    let mut at = Cursor::new(lengths, order);
+    (0..count)
+        .map(|_| length_word(&mut at, word))
+        .try_fold(0usize, |sum, len| sum.checked_add(len?))
+}
+
 /// How many parameters an event has that does not say so: the most, up to the table's count, whose lengths add up to
 /// exactly what is there.
 fn infer_nparams(parts: &[u8], most: usize, word: usize, order: ByteOrder) -> Option<usize> {
@@ -120,11 +202,8 @@ fn infer_nparams(parts: &[u8], most: usize, word: usize, order: ByteOrder) -> Op
         let Some(lengths) = parts.get(..count * word) else {
             return false;
         };
-        let mut at = Cursor::new(lengths, order);
-        let total: Option<usize> = (0..count)
-            .map(|_| length_word(&mut at, word))
-            .try_fold(lengths.len(), |sum, len| Some(sum + len?));
-        total == Some(parts.len())
+        total_length(lengths, count, word, order).and_then(|total| total.checked_add(lengths.len()))
+            == Some(parts.len())
     })
 }
 

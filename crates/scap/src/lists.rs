@@ -160,7 +160,7 @@ fn process_tail(tail: &mut Tail<'_>, left: usize, entry: &mut ProcessEntry<'_>) 
 }
 
 /// Types of descriptors that carry a name and nothing else.
-const NAMED: [u8; 15] = [1, 2, 7, 9, 10, 11, 12, 13, 14, 15, 17, 18, 19, 20, 21];
+pub(crate) const NAMED: [u8; 15] = [1, 2, 7, 9, 10, 11, 12, 13, 14, 15, 17, 18, 19, 20, 21];
 
 pub(crate) fn fd<'a>(at: &mut Cursor<'a>, sized: bool) -> Option<FdEntry<'a>> {
     let begin = at.at();

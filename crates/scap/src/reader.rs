@@ -79,6 +79,8 @@ pub struct Reader<R> {
     list: Option<OpenList>,
     /// Bytes of the event that was brought into little-endian order.
     swapped: Vec<u8>,
+    /// The event that is to be handed out.
+    current: Current,
     /// Number of the last event.
     num: u64,
     /// No other event than those that say what was known when recording began has been seen in this section.
@@ -97,23 +99,33 @@ struct OpenList {
     left: usize,
 }
 
-/// What was found, without a borrow: where it stands relative to the window.
+/// What was found, without a borrow.
 #[derive(Debug)]
 enum Found {
     Section(SectionHeader),
+    /// The machine, in the last `len` bytes behind the window.
     Machine {
         len: usize,
     },
+    /// An entry, in the last `len` bytes behind the window.
     Entry {
         list: List,
         len: usize,
     },
-    Event {
-        event: Decoded,
-        back: usize,
-        place: Place,
-        shown: bool,
-    },
+    /// The current event.
+    Event,
+    /// The end of the file.
+    End,
+}
+
+/// An event that is to be handed out.
+#[derive(Debug)]
+struct Current {
+    event: Decoded,
+    /// How far behind the window its block's body begins.
+    back: usize,
+    place: Place,
+    shown: bool,
 }
 
 /// Where the bytes of an event are.
@@ -139,6 +151,12 @@ impl<R: Read> Reader<R> {
             converter: Converter::new(),
             list: None,
             swapped: Vec::new(),
+            current: Current {
+                event: Decoded::none(),
+                back: 0,
+                place: Place::Window,
+                shown: false,
+            },
             num: 0,
             leading: true,
             begun: false,
@@ -174,11 +192,24 @@ impl<R: Read> Reader<R> {
             return Ok(None);
         }
         match self.advance() {
-            Ok(Some(found)) => self.item(found).map(Some),
-            Ok(None) => {
+            Ok(Found::Event) => {
+                let Ok(event) = self.current_event() else {
+                    return Err(self.error(ErrorKind::Entry("event")));
+                };
+                if self.current.shown {
+                    Ok(Some(Item::Event(event)))
+                } else {
+                    Ok(Some(Item::State(event)))
+                }
+            }
+            Ok(Found::End) => {
                 self.ended = true;
                 Ok(None)
             }
+            Ok(found) => match self.item(&found) {
+                Some(item) => Ok(Some(item)),
+                None => Err(self.error(ErrorKind::Entry("list"))),
+            },
             Err(kind) => {
                 self.ended = true;
                 Err(self.error(kind))
@@ -186,6 +217,7 @@ impl<R: Read> Reader<R> {
         }
     }
 
+    #[cold]
     fn error(&self, kind: ErrorKind) -> Error {
         Error {
             kind,
@@ -194,105 +226,110 @@ impl<R: Read> Reader<R> {
         }
     }
 
-    /// Borrows what was found.
     #[inline]
-    fn item(&self, found: Found) -> Result<Item<'_>, Error> {
-        let damaged = |what| self.error(ErrorKind::Entry(what));
-        Ok(match found {
-            Found::Event {
-                event,
-                back,
-                place,
-                shown,
-            } => {
-                let raw = match place {
-                    Place::Converter => self
-                        .converter
-                        .event(self.num, event.ts, event.tid, event.cpu),
-                    Place::Window => {
-                        let body = self.window.behind(back, event.data.end);
-                        raw(&event, self.num, body).map_err(|_| damaged("event"))?
-                    }
-                    Place::Swapped => {
-                        raw(&event, self.num, &self.swapped).map_err(|_| damaged("event"))?
-                    }
-                };
-                if shown {
-                    Item::Event(raw)
-                } else {
-                    Item::State(raw)
-                }
+    fn current_event(&self) -> Result<RawEvent<'_>, Malformed> {
+        let event = &self.current.event;
+        match self.current.place {
+            Place::Window => {
+                let body = self.window.behind(self.current.back, event.data.end);
+                raw(event, self.num, body)
             }
-            Found::Section(header) => Item::Section(header),
+            Place::Swapped => raw(event, self.num, &self.swapped),
+            Place::Converter => Ok(self
+                .converter
+                .event(self.num, event.ts, event.tid, event.cpu)),
+        }
+    }
+
+    /// Borrows what was found, other than an event.
+    #[inline(never)]
+    fn item(&self, found: &Found) -> Option<Item<'_>> {
+        match *found {
+            Found::Section(header) => Some(Item::Section(header)),
             Found::Machine { len } => {
                 let mut at = Cursor::new(self.window.behind(len, len), self.order);
-                Item::Machine(lists::machine(&mut at).ok_or_else(|| damaged("machine"))?)
+                lists::machine(&mut at).map(Item::Machine)
             }
             Found::Entry { list, len } => {
                 let mut at = Cursor::new(self.window.behind(len, len), self.order);
-                entry(list, &mut at).ok_or_else(|| damaged(list.entry_name()))?
+                entry(list, &mut at)
             }
-        })
+            Found::Event | Found::End => None,
+        }
     }
 
-    fn advance(&mut self) -> Result<Option<Found>, ErrorKind> {
+    #[inline]
+    fn advance(&mut self) -> Result<Found, ErrorKind> {
         loop {
             if self.list.is_some() {
                 if let Some(found) = self.next_entry()? {
-                    return Ok(Some(found));
+                    return Ok(found);
                 }
                 continue;
             }
             if !self.window.ensure(HEADER) {
-                if !self.window.bytes().is_empty() || self.window.failed() {
-                    return Err(self.cut("block header", HEADER as u64));
-                }
-                return if self.begun {
-                    Ok(None)
-                } else {
-                    Err(ErrorKind::NotACapture)
-                };
+                return self.end();
             }
-            let mut at = Cursor::new(self.window.bytes(), self.order);
-            let (Some(id), Some(length)) = (at.u32(), at.u32()) else {
-                return Err(self.cut("block header", HEADER as u64));
+            let Some(head) = self.window.bytes().first_chunk::<HEADER>() else {
+                return self.end();
             };
-            if !self.begun && id != block::SECTION {
-                return Err(ErrorKind::NotACapture);
-            }
-            match Block::of(id) {
-                Block::Event(block) => {
-                    if let Some(found) = self.event_block(id, length, block)? {
-                        return Ok(Some(found));
-                    }
+            let mut at = Cursor::new(head, self.order);
+            let (id, length) = (at.u32().unwrap_or(0), at.u32().unwrap_or(0));
+            if let (Block::Event(block), true) = (Block::of(id), self.begun) {
+                if self.event_block(id, length, block)? {
+                    return Ok(Found::Event);
                 }
-                Block::Section => return self.section().map(Some),
-                Block::Machine => {
-                    let least = (FRAME + lists::MACHINE_LEN) as u32;
-                    let body = self.whole_block(id, length, least, MAX_SMALL_BLOCK)?;
-                    // The trailer and what stands before it are behind the window now.
-                    let len = body + 4;
-                    return Ok(Some(Found::Machine { len }));
-                }
-                Block::Processes(version) => self.open(id, length, List::Processes(version))?,
-                Block::Users(sized) => self.open(id, length, List::Users { sized })?,
-                Block::Interfaces(sized) => self.open(id, length, List::Interfaces { sized })?,
-                Block::Fds(sized) => self.open(id, length, List::Fds { tid: 0, sized })?,
-                Block::Unknown => {
-                    self.stats.unknown_blocks += 1;
-                    if length < FRAME as u32 {
-                        return Err(too_short(id, length, FRAME as u32));
-                    }
-                    let body = u64::from(length) - FRAME as u64;
-                    self.window.consume(HEADER);
-                    let skipped = self.window.skip(body);
-                    if skipped < body {
-                        return Err(self.cut_at("unknown block", body, skipped));
-                    }
-                    self.trailer(id, length)?;
-                }
+            } else if let Some(found) = self.other_block(id, length)? {
+                return Ok(found);
             }
         }
+    }
+
+    /// The end of the file, if that is what it is.
+    #[cold]
+    fn end(&mut self) -> Result<Found, ErrorKind> {
+        if !self.window.bytes().is_empty() || self.window.failed() {
+            Err(self.cut("block header", HEADER as u64))
+        } else if self.begun {
+            Ok(Found::End)
+        } else {
+            Err(ErrorKind::NotACapture)
+        }
+    }
+
+    /// A block that is not an event's; `None` when there is nothing to hand out for it, or only its entries.
+    #[inline(never)]
+    fn other_block(&mut self, id: u32, length: u32) -> Result<Option<Found>, ErrorKind> {
+        if !self.begun && id != block::SECTION {
+            return Err(ErrorKind::NotACapture);
+        }
+        match Block::of(id) {
+            Block::Section => return self.section().map(Some),
+            Block::Machine => {
+                let least = (FRAME + lists::MACHINE_LEN) as u32;
+                let body = self.whole_block(id, length, least, MAX_SMALL_BLOCK)?;
+                // The end of the block is behind the window too.
+                return Ok(Some(Found::Machine { len: body + 4 }));
+            }
+            Block::Processes(version) => self.open(id, length, List::Processes(version))?,
+            Block::Users(sized) => self.open(id, length, List::Users { sized })?,
+            Block::Interfaces(sized) => self.open(id, length, List::Interfaces { sized })?,
+            Block::Fds(sized) => self.open(id, length, List::Fds { tid: 0, sized })?,
+            Block::Event(_) | Block::Unknown => {
+                self.stats.unknown_blocks += 1;
+                if length < FRAME as u32 {
+                    return Err(too_short(id, length, FRAME as u32));
+                }
+                let body = u64::from(length) - FRAME as u64;
+                self.window.consume(HEADER);
+                let skipped = self.window.skip(body);
+                if skipped < body {
+                    return Err(self.cut_at("unknown block", body, skipped));
+                }
+                self.trailer(id, length)?;
+            }
+        }
+        Ok(None)
     }
 
     /// Holds a block whole, checks its frame and moves behind it. Gives the length of its body.
@@ -463,74 +500,90 @@ impl<R: Read> Reader<R> {
         Ok(())
     }
 
-    /// An event; `None` when there is nothing to hand out for it.
+    /// Makes an event the current one; `false` when there is nothing to hand out for it.
     #[inline]
-    fn event_block(
-        &mut self,
-        id: u32,
-        length: u32,
-        block: EventBlock,
-    ) -> Result<Option<Found>, ErrorKind> {
-        let from = self.window.at();
+    fn event_block(&mut self, id: u32, length: u32, block: EventBlock) -> Result<bool, ErrorKind> {
         let body = self.whole_block(id, length, FRAME as u32, MAX_EVENT_BLOCK)?;
         let back = body + 4;
         self.stats.events += 1;
         let bytes = self.window.behind(back, body);
-        let mut event = match event::decode(bytes, block, self.order) {
-            Ok(event) => event,
-            Err(why) => return Ok(self.not_an_event(why, from)),
-        };
-        let mut place = Place::Window;
-        if self.order == ByteOrder::Big {
-            self.swapped.clear();
-            if let Err(why) = event::swap(&event, bytes, &mut self.swapped) {
-                return Ok(self.not_an_event(why, from));
+        match event::decode(bytes, block, self.order) {
+            Ok(event) => self.current.event = event,
+            Err(why) => {
+                self.not_an_event(why, length);
+                return Ok(false);
             }
-            event.data = event.lengths.len()..self.swapped.len();
-            event.lengths = 0..event.lengths.len();
-            place = Place::Swapped;
         }
-        let bytes = match place {
-            Place::Swapped => &self.swapped[..],
-            _ => bytes,
-        };
-        let Ok(raw) = raw(&event, 0, bytes) else {
-            return Ok(self.not_an_event(NotAnEvent::Malformed, from));
-        };
-        if self.options.convert {
-            match self.converter.feed(&raw) {
-                Verdict::Unchanged => {}
-                Verdict::Converted => {
-                    self.stats.converted += 1;
-                    event.kind = self.converter.event(0, 0, 0, 0).kind;
-                    place = Place::Converter;
-                }
-                Verdict::Numbered => {
-                    self.stats.starts += 1;
-                    self.num += 1;
-                    self.leading = false;
-                    return Ok(None);
-                }
-                Verdict::Dropped => {
-                    self.stats.starts += u64::from(event.kind.is_enter());
-                    return Ok(None);
-                }
-            }
+        self.current.back = back;
+        self.current.place = Place::Window;
+        if self.order == ByteOrder::Big && !self.swap(back, body) {
+            self.not_an_event(NotAnEvent::Malformed, length);
+            return Ok(false);
+        }
+        let event = &self.current.event;
+        let passes = self.converter.passes(event.kind, event.nparams);
+        if self.options.convert && !passes && !self.convert() {
+            return Ok(false);
         }
         self.num += 1;
-        self.leading = self.leading && tells_what_was_known(event.kind);
-        let shown = !self.leading && event.flags & block::STATE_ONLY == 0;
+        if self.leading {
+            self.leading = tells_what_was_known(self.current.event.kind);
+        }
+        let shown = !self.leading && self.current.event.flags & block::STATE_ONLY == 0;
+        self.current.shown = shown;
         self.stats.shown += u64::from(shown);
-        Ok(Some(Found::Event {
-            event,
-            back,
-            place,
-            shown,
-        }))
+        Ok(true)
+    }
+
+    /// Brings the current event into little-endian order.
+    #[cold]
+    fn swap(&mut self, back: usize, body: usize) -> bool {
+        let event = &mut self.current.event;
+        self.swapped.clear();
+        let bytes = self.window.behind(back, body);
+        let done = event::swap(event, bytes, &mut self.swapped).is_ok();
+        event.lengths = 0..event.lengths.len();
+        event.data = event.lengths.len()..self.swapped.len();
+        self.current.place = Place::Swapped;
+        done
+    }
+
+    /// Brings the current event up to date; `false` when there is nothing to hand out for it.
+    #[inline(never)]
+    fn convert(&mut self) -> bool {
+        let event = &self.current.event;
+        let bytes = match self.current.place {
+            Place::Swapped => &self.swapped[..],
+            _ => self.window.behind(self.current.back, event.data.end),
+        };
+        let verdict = match raw(event, 0, bytes) {
+            Ok(raw) => self.converter.feed(&raw),
+            Err(_) => Verdict::Dropped,
+        };
+        match verdict {
+            Verdict::Unchanged => true,
+            Verdict::Converted => {
+                self.stats.converted += 1;
+                self.current.event.kind = self.converter.event(0, 0, 0, 0).kind;
+                self.current.place = Place::Converter;
+                true
+            }
+            Verdict::Numbered => {
+                self.stats.starts += 1;
+                self.num += 1;
+                self.leading = false;
+                false
+            }
+            Verdict::Dropped => {
+                self.stats.starts += u64::from(self.current.event.kind.is_enter());
+                false
+            }
+        }
     }
 
     #[cold]
-    fn not_an_event(&mut self, why: NotAnEvent, at: u64) -> Option<Found> {
+    fn not_an_event(&mut self, why: NotAnEvent, length: u32) {
+        let at = self.window.at() - u64::from(length);
         match why {
             NotAnEvent::Unknown => self.stats.unknown_events += 1,
             NotAnEvent::Malformed => {
@@ -538,7 +591,6 @@ impl<R: Read> Reader<R> {
                 self.stats.first_malformed.get_or_insert(at);
             }
         }
-        None
     }
 
     /// Why bytes are missing: the input failed, or it ends here.
@@ -602,7 +654,7 @@ fn entry<'a>(list: List, at: &mut Cursor<'a>) -> Option<Item<'a>> {
 
 /// Event types that a recorder writes first to say which containers, users and groups there are. While nothing else has
 /// come they only feed the state tables.
-fn tells_what_was_known(kind: EventType) -> bool {
+pub(crate) fn tells_what_was_known(kind: EventType) -> bool {
     kind.info().is_some_and(|info| {
         matches!(
             info.symbol,

@@ -115,11 +115,12 @@ impl<R: Read> Window<R> {
         self.buf.copy_within(self.start..self.end, 0);
         self.end -= self.start;
         self.start = 0;
-        let room = count.max(CHUNK);
-        if self.buf.len() < room {
-            self.buf.resize(room, 0);
-        }
         while self.end < count {
+            if self.end == self.buf.len() {
+                // A length that only claims to be large costs no memory: the window grows as bytes come.
+                let room = count.max(CHUNK).min((self.buf.len() * 2).max(CHUNK));
+                self.buf.resize(room, 0);
+            }
             let free = &mut self.buf[self.end..];
             let read = match &mut self.source {
                 Source::Raw(input) => input.read(free),

@@ -9,7 +9,10 @@ pub(crate) type Table = &'static [(&'static str, u32)];
 pub(crate) fn table(event: &str, param: &str, ty: ParamType) -> Table {
     match (event, param) {
         ("open" | "openat" | "openat2" | "open_by_handle_at", "flags")
-        | ("dup3" | "pipe2" | "inotify_init1" | "eventfd2" | "signalfd4" | "userfaultfd", "flags")
+        | (
+            "dup3" | "pipe2" | "inotify_init1" | "eventfd2" | "signalfd4" | "userfaultfd",
+            "flags",
+        )
         | ("socket", "flags")
         | ("task_file_regular", "flags") => FILE_FLAGS,
         ("openat2", "resolve") => OPENAT2,

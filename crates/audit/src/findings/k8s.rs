@@ -32,6 +32,10 @@ pub(super) struct State {
     wildcard_roles: HashSet<String>,
     /// Images that ran privileged.
     privileged_images: HashSet<String>,
+    /// Paths of the node behind volumes, by name.
+    volumes: HashMap<String, String>,
+    /// Volumes that claims are bound to, by namespace and name.
+    claims: HashMap<String, String>,
     /// The namespace of Kubeflow was seen, so that Istio's gateway leads to its dashboard.
     kubeflow: bool,
 }
@@ -278,6 +282,9 @@ fn judge_write(out: &mut Out<'_, '_>, state: &mut State) {
         "namespaces" if call.name == "kubeflow" => state.kubeflow = true,
         "rolebindings" | "clusterrolebindings" => judge_binding(out, state),
         "roles" | "clusterroles" => learn_role(call, state),
+        "persistentvolumes" | "persistentvolumeclaims" if call.subresource.is_empty() => {
+            learn_volume(call, state);
+        }
         "services" if call.subresource.is_empty() => judge_service(out, state),
         resource
             if WORKLOADS.contains(&resource)
@@ -333,6 +340,34 @@ fn learn_role(call: &Call<'_>, state: &mut State) {
     } else {
         state.wildcard_roles.remove(&key);
     }
+}
+
+/// Remembers what is behind a volume and which claim leads to it: a host path may be two objects away from the pod.
+fn learn_volume(call: &Call<'_>, state: &mut State) {
+    let Some(object) = result(call.json) else {
+        return;
+    };
+    let text = |keys: &[&str]| object.path(keys).and_then(Json::to_text);
+    if call.resource == "persistentvolumeclaims" {
+        if let Some(volume) = text(&["spec", "volumeName"]) {
+            let claim = format!("{}/{}", call.namespace, call.name);
+            remember(&mut state.claims, claim, volume);
+        }
+        return;
+    }
+    let path = text(&["spec", "hostPath", "path"]).or_else(|| text(&["spec", "local", "path"]));
+    let Some(path) = path else {
+        return;
+    };
+    let namespace = text(&["spec", "claimRef", "namespace"]);
+    if let (Some(namespace), Some(claim)) = (namespace, text(&["spec", "claimRef", "name"])) {
+        remember(
+            &mut state.claims,
+            format!("{namespace}/{claim}"),
+            call.name.clone(),
+        );
+    }
+    remember(&mut state.volumes, call.name.clone(), path);
 }
 
 /// True when the role of a binding gives power over everything.
@@ -499,7 +534,11 @@ fn judge_workload(out: &mut Out<'_, '_>, state: &mut State) {
         let hit = out.hit("PrivilegeEscalation:Kubernetes/PrivilegedContainer");
         hit.extra.push(("image", image));
     }
-    if let Some(path) = writable_sensitive_mount(spec) {
+    let claimed = |claim: &str| {
+        let volume = state.claims.get(&format!("{}/{claim}", call.namespace))?;
+        state.volumes.get(volume).cloned()
+    };
+    if let Some(path) = writable_sensitive_mount(spec, claimed) {
         let hit = out.hit("Persistence:Kubernetes/ContainerWithSensitiveMount");
         hit.extra.push(("hostPath", path));
     }

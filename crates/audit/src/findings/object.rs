@@ -96,11 +96,21 @@ pub(super) fn image_prefix(container: Json<'_>) -> Option<String> {
     Some(name[..end].to_owned())
 }
 
-/// The first sensitive path of the node that a container can write to.
-pub(super) fn writable_sensitive_mount(spec: Json<'_>) -> Option<String> {
+/// The first sensitive path of the node that a container can write to. `claimed` gives the path behind a volume claim.
+pub(super) fn writable_sensitive_mount(
+    spec: Json<'_>,
+    claimed: impl Fn(&str) -> Option<String>,
+) -> Option<String> {
     let volumes = spec.get("volumes")?;
     volumes.items().find_map(|volume| {
-        let path = volume.path(&["hostPath", "path"])?.to_text()?;
+        let path = match volume.path(&["hostPath", "path"]) {
+            Some(path) => path.to_text()?,
+            None => claimed(
+                &volume
+                    .path(&["persistentVolumeClaim", "claimName"])?
+                    .to_text()?,
+            )?,
+        };
         if !is_sensitive(&path) {
             return None;
         }

@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
+pub(crate) mod schema;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

@@ -1,7 +1,10 @@
 //! One module per subcommand. Adding one is a file here and a row in [`Command`].
 
 mod events;
+mod falco;
 mod fields;
+mod replay;
+mod rules;
 
 use std::process::ExitCode;
 
@@ -40,7 +43,10 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Events(events::Args),
+    Falco(falco::Args),
     Fields(fields::Args),
+    Replay(Box<replay::Args>),
+    Rules(rules::Args),
 }
 
 /// Runs the command line and turns the outcome into an exit code.
@@ -54,7 +60,10 @@ pub(crate) fn main() -> ExitCode {
     };
     let outcome = match cli.command {
         Command::Events(args) => events::run(&args),
+        Command::Falco(args) => falco::run(&args),
         Command::Fields(args) => fields::run(&args),
+        Command::Replay(args) => replay::run(&args),
+        Command::Rules(args) => rules::run(&args),
     };
     outcome.unwrap_or_else(|error| report(&error))
 }

@@ -118,6 +118,12 @@ impl Converter {
         self.feed_old(event)
     }
 
+    /// True when events of this shape pass untouched, so that they need not be fed.
+    #[inline]
+    pub(crate) fn passes(&self, kind: EventType, nparams: u16) -> bool {
+        self.plans.is_current(kind, usize::from(nparams))
+    }
+
     /// The event that was converted last, with the given header.
     pub fn event(&self, num: u64, ts: u64, tid: i64, cpu: u16) -> RawEvent<'_> {
         self.out.event(num, ts, tid, cpu)

@@ -1,0 +1,359 @@
+//! Evaluation of a program, one event after the other.
+
+use std::sync::Arc;
+
+use vedette_event::{EventType, Extract, Extracted, Value, Values};
+
+use crate::ops;
+use crate::transform::{self, Scratch};
+use crate::typed::Operand;
+
+use super::build::{Depends, NodeId, Shape};
+use super::leaf::{Leaf, Test};
+use super::memory::{Column, Limits, Processes};
+use super::{Program, RuleIndex, RuleList};
+
+/// Which matching rules are wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// The first in definition order.
+    First,
+    /// Every one.
+    All,
+}
+
+/// How often a rule was looked at and matched.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cost {
+    /// Events at which at least one part of the condition had to be looked at.
+    pub evaluated: u64,
+    /// Events at which it matched.
+    pub matched: u64,
+}
+
+/// Evaluates a program; one for each thread. Results depend on the event alone, never on what is remembered.
+#[derive(Debug)]
+pub struct Evaluator {
+    program: Arc<Program>,
+    memory: Memory,
+}
+
+#[derive(Debug)]
+struct Memory {
+    /// Number of the current event, shifted left by one; memo entries of other events are void.
+    now: u32,
+    /// For each node that depends on the event: the event it was evaluated at, and in the lowest bit its value.
+    memo: Vec<u32>,
+    processes: Processes,
+    columns: Vec<Column>,
+    /// For each column: the event at which its text was looked up, and the place found.
+    places: Vec<(u32, u32)>,
+    /// Rules of the list that may still match.
+    live: Vec<u64>,
+    room: Values,
+    scratch: Scratch,
+    costs: Option<Box<[Cost]>>,
+}
+
+/// Place of a column's text that is not remembered: too long, or no text at all.
+const ELSEWHERE: u32 = u32::MAX;
+
+impl Evaluator {
+    /// An evaluator with the usual memory.
+    pub fn new(program: Arc<Program>) -> Self {
+        Self::with_limits(program, &Limits::default())
+    }
+
+    /// An evaluator with this much memory.
+    pub fn with_limits(program: Arc<Program>, limits: &Limits) -> Self {
+        let columns = program
+            .columns
+            .iter()
+            .map(|(_, bits)| Column::new(*bits, limits))
+            .collect();
+        let longest = program.lists.iter().map(RuleList::words).max().unwrap_or(0);
+        let memory = Memory {
+            now: 0,
+            memo: vec![0; program.nodes.len()],
+            processes: Processes::new(&program, limits),
+            columns,
+            places: vec![(0, 0); program.columns.len()],
+            live: vec![0; longest],
+            room: Values::default(),
+            scratch: Scratch::default(),
+            costs: None,
+        };
+        Self { program, memory }
+    }
+
+    /// The program.
+    pub fn program(&self) -> &Arc<Program> {
+        &self.program
+    }
+
+    /// Counts from now on how often each rule is looked at and matches, or stops counting.
+    pub fn count_costs(&mut self, on: bool) {
+        let rules = self.program.rules;
+        self.memory.costs = on.then(|| vec![Cost::default(); rules].into());
+    }
+
+    /// What was counted for each rule; `None` when counting is off.
+    pub fn costs(&self) -> Option<&[Cost]> {
+        self.memory.costs.as_deref()
+    }
+
+    /// Replaces the contents of `out` by the rules that match `event`, in definition order.
+    pub fn matches<E: Extract + ?Sized>(
+        &mut self,
+        event: &E,
+        mode: Mode,
+        out: &mut Vec<RuleIndex>,
+    ) {
+        out.clear();
+        let kind: EventType = event.kind();
+        let program = &*self.program;
+        let Some((index, list)) = program.list(kind) else {
+            return;
+        };
+        let memory = &mut self.memory;
+        let key = event.state_key();
+        let row = memory.processes.row(key);
+        let words = list.words();
+        let known = match memory.processes.remaining(row, index, words) {
+            Some(remaining) => {
+                if remaining.iter().all(|word| *word == 0) {
+                    return;
+                }
+                memory.live[..words].copy_from_slice(remaining);
+                true
+            }
+            None => false,
+        };
+        memory.next_event();
+        let mut run = Run {
+            program,
+            memory,
+            event,
+            row,
+        };
+        if !known {
+            run.all_live(list);
+            // The second time a process meets a list it is worth finding out which rules are left for it.
+            if key.is_some() && run.memory.processes.met(row, index) {
+                run.find_remaining(index, list);
+            }
+        }
+        run.rules(list, mode, out);
+    }
+}
+
+impl Memory {
+    fn next_event(&mut self) {
+        self.now = self.now.wrapping_add(2);
+        if self.now == 0 {
+            // All numbers are used up: start again with nothing remembered.
+            self.memo.fill(0);
+            self.places.fill((0, 0));
+            self.now = 2;
+        }
+    }
+}
+
+/// The evaluation of one event.
+struct Run<'p, 'm, 'e, E: ?Sized> {
+    program: &'p Program,
+    memory: &'m mut Memory,
+    event: &'e E,
+    /// Where the process is remembered.
+    row: usize,
+}
+
+impl<'p, E: Extract + ?Sized> Run<'p, '_, '_, E> {
+    fn all_live(&mut self, list: &RuleList) {
+        let mut left = list.rules.len();
+        for word in &mut self.memory.live[..list.words()] {
+            *word = if left >= 64 {
+                u64::MAX
+            } else {
+                (1 << left) - 1
+            };
+            left = left.saturating_sub(64);
+        }
+    }
+
+    /// Removes the rules that are false whatever the event says, as long as the process stays as it is.
+    fn find_remaining(&mut self, index: usize, list: &'p RuleList) {
+        for (place, root) in list.roots.iter().enumerate() {
+            if self.for_process(*root) == Some(false) {
+                self.memory.live[place / 64] &= !(1 << (place % 64));
+            }
+        }
+        let Memory {
+            processes, live, ..
+        } = &mut *self.memory;
+        processes.set_remaining(self.row, index, &live[..list.words()]);
+    }
+
+    /// The value of a node if the process alone decides it.
+    fn for_process(&mut self, id: NodeId) -> Option<bool> {
+        let program = self.program;
+        let node = &program.nodes[id as usize];
+        match (&node.shape, node.depends) {
+            (Shape::Constant(value), _) => Some(*value),
+            (_, Depends::Process) => Some(self.node(id)),
+            (_, Depends::Column(_)) | (Shape::Check(_), _) => None,
+            (Shape::Not(part), _) => self.for_process(*part).map(|value| !value),
+            (Shape::And(range) | Shape::Or(range), _) => {
+                let decisive = matches!(node.shape, Shape::Or(_));
+                let mut all = true;
+                for child in &program.children[range.start as usize..range.end as usize] {
+                    match self.for_process(*child) {
+                        Some(value) if value == decisive => return Some(decisive),
+                        Some(_) => {}
+                        None => all = false,
+                    }
+                }
+                all.then_some(!decisive)
+            }
+        }
+    }
+
+    /// Evaluates the live rules of `list`.
+    fn rules(&mut self, list: &'p RuleList, mode: Mode, out: &mut Vec<RuleIndex>) {
+        let words = list.words();
+        for word in 0..words {
+            while self.memory.live[word] != 0 {
+                let bit = self.memory.live[word].trailing_zeros() as usize;
+                let place = word * 64 + bit;
+                self.memory.live[word] &= !(1 << bit);
+                let needs = &list.needs[place];
+                let needs = &list.conjuncts[needs.start as usize..needs.end as usize];
+                let failed = needs.iter().find(|part| !self.node(part.node));
+                if let Some(part) = failed {
+                    let mask = &list.masks[part.mask as usize..][..words];
+                    for (live, mask) in self.memory.live.iter_mut().zip(mask) {
+                        *live &= !mask;
+                    }
+                }
+                let rule = list.rules[place];
+                if let Some(costs) = &mut self.memory.costs {
+                    costs[rule as usize].evaluated += 1;
+                    costs[rule as usize].matched += u64::from(failed.is_none());
+                }
+                if failed.is_none() {
+                    out.push(rule);
+                    if mode == Mode::First {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    /// The value of a node.
+    fn node(&mut self, id: NodeId) -> bool {
+        let program = self.program;
+        let node = &program.nodes[id as usize];
+        match node.depends {
+            Depends::Process => {
+                if let Some(value) = self.memory.processes.node(self.row, node.bit) {
+                    return value;
+                }
+                let value = self.evaluate(&node.shape, None);
+                self.memory.processes.set_node(self.row, node.bit, value);
+                value
+            }
+            Depends::Column(column) => {
+                let place = self.place(column);
+                if place == ELSEWHERE {
+                    return self.remembered(id, &node.shape);
+                }
+                let column = usize::from(column);
+                if let Some(value) = self.memory.columns[column].node(place, node.bit) {
+                    return value;
+                }
+                let value = self.evaluate(&node.shape, Some((column, place)));
+                self.memory.columns[column].set_node(place, node.bit, value);
+                value
+            }
+            Depends::Event | Depends::Nothing => self.remembered(id, &node.shape),
+        }
+    }
+
+    /// The value of a node that is remembered for this event only.
+    fn remembered(&mut self, id: NodeId, shape: &'p Shape) -> bool {
+        let entry = self.memory.memo[id as usize];
+        if entry & !1 == self.memory.now {
+            return entry & 1 != 0;
+        }
+        let value = self.evaluate(shape, None);
+        self.memory.memo[id as usize] = self.memory.now | u32::from(value);
+        value
+    }
+
+    fn evaluate(&mut self, shape: &'p Shape, text: Option<(usize, u32)>) -> bool {
+        let program = self.program;
+        match shape {
+            Shape::Constant(value) => *value,
+            Shape::Not(part) => !self.node(*part),
+            Shape::And(range) => program.children[range.start as usize..range.end as usize]
+                .iter()
+                .all(|child| self.node(*child)),
+            Shape::Or(range) => program.children[range.start as usize..range.end as usize]
+                .iter()
+                .any(|child| self.node(*child)),
+            Shape::Check(leaf) => {
+                let leaf = &program.leaves[*leaf as usize];
+                match text {
+                    Some((column, place)) => self.memory.columns[column]
+                        .text(place)
+                        .is_some_and(|text| leaf.test.holds(Value::Text(text))),
+                    None => self.check(leaf),
+                }
+            }
+        }
+    }
+
+    /// Where the text of a column's field is remembered.
+    fn place(&mut self, column: u16) -> u32 {
+        let column = usize::from(column);
+        let (at, place) = self.memory.places[column];
+        if at == self.memory.now {
+            return place;
+        }
+        let Memory { columns, room, .. } = &mut *self.memory;
+        let place = match self.event.extract(&self.program.columns[column].0, room) {
+            Extracted::Missing => Column::MISSING,
+            Extracted::One(Value::Text(text)) => columns[column].place(text).unwrap_or(ELSEWHERE),
+            _ => ELSEWHERE,
+        };
+        self.memory.places[column] = (self.memory.now, place);
+        place
+    }
+
+    /// Extracts and compares.
+    fn check(&mut self, leaf: &Leaf) -> bool {
+        let Memory { room, scratch, .. } = &mut *self.memory;
+        match (&leaf.lhs, &leaf.test) {
+            (_, Test::Other(operand)) => {
+                let mut right_room = scratch.take();
+                let left = transform::extract(&leaf.lhs, self.event, room, scratch);
+                let right = transform::extract(operand, self.event, &mut right_room, scratch);
+                let value = !matches!(right, Extracted::Missing)
+                    && ops::meet(leaf.meeting, leaf.op, left, |value| {
+                        ops::compare_extracted(leaf.op, value, right)
+                    });
+                scratch.give(right_room);
+                value
+            }
+            (Operand::Field(field), test) => {
+                let left = self.event.extract(field, room);
+                ops::meet(leaf.meeting, leaf.op, left, |value| test.holds(value))
+            }
+            (Operand::Call(_), test) => {
+                let left = transform::extract(&leaf.lhs, self.event, room, scratch);
+                ops::meet(leaf.meeting, leaf.op, left, |value| test.holds(value))
+            }
+        }
+    }
+}
