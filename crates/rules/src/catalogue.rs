@@ -44,7 +44,9 @@ static PARAMETERS: LazyLock<BTreeSet<&'static str>> = LazyLock::new(|| {
 impl Default for Catalogue {
     /// Every source that some field class names.
     fn default() -> Self {
-        let named = classes().iter().flat_map(|class| class.sources.iter().copied());
+        let named = classes()
+            .iter()
+            .flat_map(|class| class.sources.iter().copied());
         Self::new(std::iter::once(SYSCALL).chain(named))
     }
 }
@@ -124,7 +126,9 @@ impl Catalogue {
 
     /// The sources whose events have a field of this name, when there are any: for "that is a field of …".
     pub fn sources_of(&self, field: &Field) -> Option<&'static [&'static str]> {
-        look_up(field, &field.text()).ok().map(|known| class_of(known.id).sources)
+        look_up(field, &field.text())
+            .ok()
+            .map(|known| class_of(known.id).sources)
     }
 }
 
@@ -135,11 +139,13 @@ fn look_up(field: &Field, text: &str) -> Result<FieldRef, FieldProblem> {
     })?;
     let takes_parameter = matches!(known.info().name, "evt.arg" | "evt.rawarg");
     match &known.arg {
-        FieldArg::Key(name) if takes_parameter && !PARAMETERS.contains(&**name) => Err(if field.arg.is_some() {
-            FieldProblem::Parameter
-        } else {
-            FieldProblem::Unknown
-        }),
+        FieldArg::Key(name) if takes_parameter && !PARAMETERS.contains(&**name) => {
+            Err(if field.arg.is_some() {
+                FieldProblem::Parameter
+            } else {
+                FieldProblem::Unknown
+            })
+        }
         _ => Ok(known),
     }
 }

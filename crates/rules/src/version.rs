@@ -20,7 +20,11 @@ pub const ENGINE: Version = Version::new(0, 63, 0);
 impl Version {
     /// A version from its numbers.
     pub const fn new(major: u32, minor: u32, patch: u32) -> Self {
-        Self { major, minor, patch }
+        Self {
+            major,
+            minor,
+            patch,
+        }
     }
 
     /// True when what has this version satisfies a request for `wanted`: same major, nothing newer asked for.
@@ -45,14 +49,24 @@ impl FromStr for Version {
 
     fn from_str(text: &str) -> Result<Self, NotAVersion> {
         let core = text.split(['-', '+']).next().unwrap_or_default();
-        let tail_ok = text[core.len()..].bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'+' | b'.'));
+        let tail_ok = text[core.len()..]
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'+' | b'.'));
         let number = |part: Option<&str>| {
-            part.filter(|p| !p.is_empty() && p.bytes().all(|b| b.is_ascii_digit()) && (*p == "0" || !p.starts_with('0')))
-                .and_then(|p| p.parse().ok())
-                .ok_or(NotAVersion)
+            part.filter(|p| {
+                !p.is_empty()
+                    && p.bytes().all(|b| b.is_ascii_digit())
+                    && (*p == "0" || !p.starts_with('0'))
+            })
+            .and_then(|p| p.parse().ok())
+            .ok_or(NotAVersion)
         };
         let mut parts = core.split('.');
-        let version = Self::new(number(parts.next())?, number(parts.next())?, number(parts.next())?);
+        let version = Self::new(
+            number(parts.next())?,
+            number(parts.next())?,
+            number(parts.next())?,
+        );
         if parts.next().is_some() || !tail_ok {
             return Err(NotAVersion);
         }
@@ -68,10 +82,21 @@ mod tests {
     fn three_numbers_and_nothing_else() {
         assert_eq!("0.57.0".parse(), Ok(Version::new(0, 57, 0)));
         assert_eq!("1.2.3-rc.1+b5".parse(), Ok(Version::new(1, 2, 3)));
-        for bad in ["", "1", "0.31", "1.2.3.4", "01.2.3", "a.b.c", "1.2.3 ", "not-a-number"] {
+        for bad in [
+            "",
+            "1",
+            "0.31",
+            "1.2.3.4",
+            "01.2.3",
+            "a.b.c",
+            "1.2.3 ",
+            "not-a-number",
+        ] {
             assert_eq!(bad.parse::<Version>(), Err(NotAVersion), "{bad}");
         }
-        assert!(ENGINE.satisfies(Version::new(0, 31, 0)) && !ENGINE.satisfies(Version::new(0, 64, 0)));
+        assert!(
+            ENGINE.satisfies(Version::new(0, 31, 0)) && !ENGINE.satisfies(Version::new(0, 64, 0))
+        );
         assert!(!ENGINE.satisfies(Version::new(1, 0, 0)));
     }
 }

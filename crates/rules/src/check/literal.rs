@@ -47,7 +47,10 @@ pub(super) fn typed(op: Op, ty: ParamType, word: &Word) -> Result<Literal, Probl
             if op == Op::Regex
                 && let Err(why) = pattern::to_rust(text)
             {
-                return Err(Problem::new(word.at, format!("'{text}' is no pattern: {why}")));
+                return Err(Problem::new(
+                    word.at,
+                    format!("'{text}' is no pattern: {why}"),
+                ));
             }
             Ok(Literal::Text(text.as_bytes().into()))
         }
@@ -67,7 +70,9 @@ pub(super) fn typed(op: Op, ty: ParamType, word: &Word) -> Result<Literal, Probl
 /// is too large ends at the largest.
 pub(crate) fn parse_u64(text: &str) -> Option<u64> {
     let (negative, digits) = sign(text)?;
-    let value = digits.bytes().fold(Some(0u64), |value, digit| value?.checked_mul(10)?.checked_add(u64::from(digit - b'0')));
+    let value = digits.bytes().fold(Some(0u64), |value, digit| {
+        value?.checked_mul(10)?.checked_add(u64::from(digit - b'0'))
+    });
     Some(match value {
         None => u64::MAX,
         Some(value) if negative => value.wrapping_neg(),
@@ -77,7 +82,9 @@ pub(crate) fn parse_u64(text: &str) -> Option<u64> {
 
 fn parse_i64(text: &str) -> Option<i64> {
     let (negative, digits) = sign(text)?;
-    let value = digits.bytes().fold(0i128, |value, digit| (value * 10 + i128::from(digit - b'0')).min(1 << 64));
+    let value = digits.bytes().fold(0i128, |value, digit| {
+        (value * 10 + i128::from(digit - b'0')).min(1 << 64)
+    });
     let value = if negative { -value } else { value };
     Some(value.clamp(i128::from(i64::MIN), i128::from(i64::MAX)) as i64)
 }
@@ -98,7 +105,10 @@ fn port(text: &str) -> Option<u64> {
         return Some(0);
     }
     if text.bytes().all(|b| b.is_ascii_digit()) {
-        return text.parse::<i32>().ok().map(|value| u64::from(value as u16));
+        return text
+            .parse::<i32>()
+            .ok()
+            .map(|value| u64::from(value as u16));
     }
     services::port(text).map(u64::from)
 }
@@ -107,7 +117,10 @@ fn unhex(text: &str) -> Option<Vec<u8>> {
     if !text.len().is_multiple_of(2) || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
         return None;
     }
-    (0..text.len()).step_by(2).map(|i| u8::from_str_radix(&text[i..i + 2], 16).ok()).collect()
+    (0..text.len())
+        .step_by(2)
+        .map(|i| u8::from_str_radix(&text[i..i + 2], 16).ok())
+        .collect()
 }
 
 /// A point makes it IPv4, as Falco decides it; IPv4 inside IPv6 is therefore not read.
@@ -133,7 +146,15 @@ mod tests {
     use crate::condition::At;
 
     fn read(op: Op, ty: ParamType, text: &str) -> Option<Literal> {
-        typed(op, ty, &Word { text: text.into(), at: At::default() }).ok()
+        typed(
+            op,
+            ty,
+            &Word {
+                text: text.into(),
+                at: At::default(),
+            },
+        )
+        .ok()
     }
 
     #[test]
@@ -143,9 +164,15 @@ mod tests {
         assert_eq!(u(ParamType::U64, " +12"), Some(Literal::U64(12)));
         assert_eq!(u(ParamType::U64, "-1"), Some(Literal::U64(u64::MAX)));
         assert_eq!(u(ParamType::U32, "-1"), Some(Literal::U64(0xffff_ffff)));
-        assert_eq!(u(ParamType::U64, "99999999999999999999"), Some(Literal::U64(u64::MAX)));
+        assert_eq!(
+            u(ParamType::U64, "99999999999999999999"),
+            Some(Literal::U64(u64::MAX))
+        );
         assert_eq!(u(ParamType::I64, "-2"), Some(Literal::I64(-2)));
-        assert_eq!(u(ParamType::I64, "-99999999999999999999"), Some(Literal::I64(i64::MIN)));
+        assert_eq!(
+            u(ParamType::I64, "-99999999999999999999"),
+            Some(Literal::I64(i64::MIN))
+        );
         assert_eq!(u(ParamType::I8, "200"), Some(Literal::I64(-56)));
         for bad in ["", "0x3", "1.5", "1e+5", "12 ", "a", "--1"] {
             assert_eq!(u(ParamType::I64, bad), None, "{bad:?}");
@@ -167,26 +194,53 @@ mod tests {
     fn addresses_and_networks_are_told_apart_by_a_point() {
         let a = |text| read(Op::Eq, ParamType::IpAddr, text);
         let n = |text| read(Op::In, ParamType::IpNet, text);
-        assert_eq!(a("10.1.2.3"), Some(Literal::Ip("10.1.2.3".parse().unwrap())));
+        assert_eq!(
+            a("10.1.2.3"),
+            Some(Literal::Ip("10.1.2.3".parse().unwrap()))
+        );
         assert_eq!(a("::1"), Some(Literal::Ip("::1".parse().unwrap())));
-        assert_eq!((a("::ffff:1.2.3.4"), a("10.0.0.0/8"), a("host")), (None, None, None));
-        assert_eq!(n("10.0.0.0/8"), Some(Literal::Net("10.0.0.0".parse().unwrap(), 8)));
-        assert_eq!(n("fd00::/7"), Some(Literal::Net("fd00::".parse().unwrap(), 7)));
-        assert_eq!((n("10.0.0.1"), n("10.0.0.0/33"), n("fd00::/129")), (None, None, None));
+        assert_eq!(
+            (a("::ffff:1.2.3.4"), a("10.0.0.0/8"), a("host")),
+            (None, None, None)
+        );
+        assert_eq!(
+            n("10.0.0.0/8"),
+            Some(Literal::Net("10.0.0.0".parse().unwrap(), 8))
+        );
+        assert_eq!(
+            n("fd00::/7"),
+            Some(Literal::Net("fd00::".parse().unwrap(), 7))
+        );
+        assert_eq!(
+            (n("10.0.0.1"), n("10.0.0.0/33"), n("fd00::/129")),
+            (None, None, None)
+        );
     }
 
     #[test]
     fn bytes_are_hexadecimal_for_their_own_operators_only() {
         let b = |op, text| read(op, ParamType::ByteBuf, text);
-        assert_eq!(b(Op::BContains, "cafE"), Some(Literal::Bytes([0xca, 0xfe].into())));
-        assert_eq!(b(Op::Contains, "cafe"), Some(Literal::Bytes((*b"cafe").into())));
-        assert_eq!((b(Op::BContains, "caf"), b(Op::BStartsWith, "zz")), (None, None));
+        assert_eq!(
+            b(Op::BContains, "cafE"),
+            Some(Literal::Bytes([0xca, 0xfe].into()))
+        );
+        assert_eq!(
+            b(Op::Contains, "cafe"),
+            Some(Literal::Bytes((*b"cafe").into()))
+        );
+        assert_eq!(
+            (b(Op::BContains, "caf"), b(Op::BStartsWith, "zz")),
+            (None, None)
+        );
     }
 
     #[test]
     fn booleans_have_two_words() {
         let b = |text| read(Op::Eq, ParamType::Bool, text);
-        assert_eq!((b("true"), b("false")), (Some(Literal::Bool(true)), Some(Literal::Bool(false))));
+        assert_eq!(
+            (b("true"), b("false")),
+            (Some(Literal::Bool(true)), Some(Literal::Bool(false)))
+        );
         assert_eq!((b("True"), b("1"), b("yes")), (None, None, None));
     }
 }

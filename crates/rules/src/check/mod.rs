@@ -31,7 +31,13 @@ pub struct Problem {
 
 impl Problem {
     fn new(at: At, message: impl Into<String>) -> Self {
-        Self { at, message: message.into(), expected: None, suggestion: None, unknown: false }
+        Self {
+            at,
+            message: message.into(),
+            expected: None,
+            suggestion: None,
+            unknown: false,
+        }
     }
 
     fn expecting(mut self, what: impl Into<String>) -> Self {
@@ -65,7 +71,11 @@ pub struct Checker<'a> {
 impl<'a> Checker<'a> {
     /// A checker of conditions over events of `source`.
     pub fn new(catalogue: &'a Catalogue, source: &'a str) -> Self {
-        Self { catalogue, source, lints: Vec::new() }
+        Self {
+            catalogue,
+            source,
+            lints: Vec::new(),
+        }
     }
 
     /// Checks a condition without macros.
@@ -73,14 +83,22 @@ impl<'a> Checker<'a> {
     /// # Errors
     /// The first [`Problem`].
     pub fn condition(&mut self, expr: &Expr) -> Checked<typed::Expr> {
-        let mut all = |parts: &[Expr]| parts.iter().map(|part| self.condition(part)).collect::<Checked<Vec<_>>>();
+        let mut all = |parts: &[Expr]| {
+            parts
+                .iter()
+                .map(|part| self.condition(part))
+                .collect::<Checked<Vec<_>>>()
+        };
         Ok(match expr {
             Expr::And(parts) => typed::Expr::And(all(parts)?),
             Expr::Or(parts) => typed::Expr::Or(all(parts)?),
             Expr::Not(inner) => typed::Expr::Not(Box::new(self.condition(inner)?)),
             Expr::Check(check) => typed::Expr::Check(self.check(check)?),
             Expr::Macro(name) => {
-                return Err(Box::new(Problem::new(name.at, format!("the macro \"{}\" is not resolved", name.text))));
+                return Err(Box::new(Problem::new(
+                    name.at,
+                    format!("the macro \"{}\" is not resolved", name.text),
+                )));
             }
         })
     }
@@ -92,8 +110,13 @@ impl<'a> Checker<'a> {
         }
         let (ty, list) = operand_type(&lhs);
         if let Some(message) = operators::refusal(check.op, ty, list) {
-            let names = operators::allowed(ty, list).map(op_name).collect::<Vec<_>>().join(" ");
-            return Err(Box::new(Problem::new(check.at, message).expecting(format!("one of {names}"))));
+            let names = operators::allowed(ty, list)
+                .map(op_name)
+                .collect::<Vec<_>>()
+                .join(" ");
+            return Err(Box::new(
+                Problem::new(check.at, message).expecting(format!("one of {names}")),
+            ));
         }
         let rhs = match &check.rhs {
             Rhs::None => typed::Rhs::None,
@@ -101,10 +124,14 @@ impl<'a> Checker<'a> {
             Rhs::List(modifier, words, at) => {
                 if modifier.is_some() && list {
                     let message = "oneof, anyof and allof need a single value on the left, and this is a list";
-                    return Err(Box::new(Problem::new(*at, message).expecting("in or intersects")));
+                    return Err(Box::new(
+                        Problem::new(*at, message).expecting("in or intersects"),
+                    ));
                 }
-                let literals: Checked<Vec<_>> =
-                    words.iter().map(|word| self.literal(check.op, ty, &lhs, word)).collect();
+                let literals: Checked<Vec<_>> = words
+                    .iter()
+                    .map(|word| self.literal(check.op, ty, &lhs, word))
+                    .collect();
                 typed::Rhs::List(*modifier, literals?)
             }
             Rhs::Val(field) => {
@@ -118,7 +145,11 @@ impl<'a> Checker<'a> {
                 typed::Rhs::Operand(rhs)
             }
         };
-        Ok(typed::Check { lhs, op: check.op, rhs })
+        Ok(typed::Check {
+            lhs,
+            op: check.op,
+            rhs,
+        })
     }
 
     /// Looks up a field or types a transformer.
@@ -148,15 +179,20 @@ impl<'a> Checker<'a> {
             let text = field.text();
             Box::new(match why {
                 FieldProblem::Argument(error) => Problem::new(field.at, format!("{text}: {error}")),
-                FieldProblem::Parameter => {
-                    Problem { unknown: true, ..Problem::new(field.at, format!("no event has a parameter as in {text}")) }
-                }
+                FieldProblem::Parameter => Problem {
+                    unknown: true,
+                    ..Problem::new(field.at, format!("no event has a parameter as in {text}"))
+                },
                 FieldProblem::Unknown => match self.catalogue.sources_of(field) {
                     Some(sources) => Problem {
                         unknown: true,
                         ..Problem::new(
                             field.at,
-                            format!("{text} is a field of source {}, not of {}", sources.join(", "), self.source),
+                            format!(
+                                "{text} is a field of source {}, not of {}",
+                                sources.join(", "),
+                                self.source
+                            ),
                         )
                     },
                     None => Problem {
@@ -169,7 +205,13 @@ impl<'a> Checker<'a> {
         })
     }
 
-    fn literal(&mut self, op: Op, ty: ParamType, lhs: &typed::Operand, word: &Word) -> Checked<typed::Literal> {
+    fn literal(
+        &mut self,
+        op: Op,
+        ty: ParamType,
+        lhs: &typed::Operand,
+        word: &Word,
+    ) -> Checked<typed::Literal> {
         self.lint_value(op, word);
         if let typed::Operand::Field(field) = lhs
             && field.info().name == "evt.type"
@@ -185,7 +227,10 @@ impl<'a> Checker<'a> {
     }
 
     fn lint_field(&mut self, field: &FieldRef, check: &Check) {
-        let equality = matches!(check.op, Op::Eq | Op::Ne | Op::In | Op::Intersects | Op::PMatch);
+        let equality = matches!(
+            check.op,
+            Op::Eq | Op::Ne | Op::In | Op::Intersects | Op::PMatch
+        );
         let words: &[Word] = match &check.rhs {
             Rhs::Value(word) => std::slice::from_ref(word),
             Rhs::List(_, words, _) => words,
@@ -196,7 +241,8 @@ impl<'a> Checker<'a> {
             && (name.starts_with("ka.") || name.starts_with("jevt."))
             && let Some(word) = words.iter().find(|word| &*word.text == "<NA>")
         {
-            let message = format!("{name} never is the text <NA>; ask with 'exists' whether it has a value");
+            let message =
+                format!("{name} never is the text <NA>; ask with 'exists' whether it has a value");
             self.lint(Code::UnsafeNaCheck, word.at, message);
         }
         if field.info().flags.has(FieldFlags::DEPRECATED) {
@@ -206,7 +252,11 @@ impl<'a> Checker<'a> {
 
     fn lint(&mut self, code: Code, at: At, message: String) {
         // A rule that does the same thing at ten places hears of it once.
-        if !self.lints.iter().any(|lint| lint.code == code && lint.message == message) {
+        if !self
+            .lints
+            .iter()
+            .any(|lint| lint.code == code && lint.message == message)
+        {
             self.lints.push(Lint { code, at, message });
         }
     }
@@ -218,19 +268,36 @@ impl<'a> Checker<'a> {
                 "the pattern '{}' may be simpler and faster with =, contains, startswith or endswith",
                 word.text
             );
-            self.lints.push(Lint { code: Code::WarnCompileCondition, at: word.at, message });
+            self.lints.push(Lint {
+                code: Code::WarnCompileCondition,
+                at: word.at,
+                message,
+            });
         }
         if looks_like_field(&text) && self.catalogue.is_operand(&text, self.source) {
-            let message = format!("'{text}' is compared as a text; the field's value is val({text})");
-            self.lints.push(Lint { code: Code::WarnCompileCondition, at: word.at, message });
+            let message =
+                format!("'{text}' is compared as a text; the field's value is val({text})");
+            self.lints.push(Lint {
+                code: Code::WarnCompileCondition,
+                at: word.at,
+                message,
+            });
         }
         let call = text.ends_with(')')
             && text.split_once('(').is_some_and(|(name, _)| {
-                name == "val" || condition::TRANSFORMERS.iter().any(|(transformer, _)| *transformer == name)
+                name == "val"
+                    || condition::TRANSFORMERS
+                        .iter()
+                        .any(|(transformer, _)| *transformer == name)
             });
         if call {
-            let message = format!("'{text}' is compared as a text; without quotes it would be a transformer");
-            self.lints.push(Lint { code: Code::WarnCompileCondition, at: word.at, message });
+            let message =
+                format!("'{text}' is compared as a text; without quotes it would be a transformer");
+            self.lints.push(Lint {
+                code: Code::WarnCompileCondition,
+                at: word.at,
+                message,
+            });
         }
     }
 }
@@ -238,18 +305,29 @@ impl<'a> Checker<'a> {
 /// What is said of a deprecated field.
 pub(crate) fn deprecated(name: &str) -> String {
     match name {
-        "evt.dir" => "evt.dir is deprecated: only exit events are left, so 'evt.dir = <' is always true and \
+        "evt.dir" => {
+            "evt.dir is deprecated: only exit events are left, so 'evt.dir = <' is always true and \
                       'evt.dir = >' never is"
-            .to_owned(),
-        _ => format!("{name} is deprecated: enter events are gone, and times between them and exit events with them"),
+                .to_owned()
+        }
+        _ => format!(
+            "{name} is deprecated: enter events are gone, and times between them and exit events with them"
+        ),
     }
 }
 
 /// Cheap test before a catalogue look-up: a known first segment, dots, nothing that names lack.
 fn looks_like_field(text: &str) -> bool {
-    let Some((head, _)) = text.split_once('.') else { return false };
+    let Some((head, _)) = text.split_once('.') else {
+        return false;
+    };
     vedette_event::classes().iter().any(|class| {
-        class.fields.iter().any(|field| field.name.strip_prefix(head).is_some_and(|rest| rest.starts_with('.')))
+        class.fields.iter().any(|field| {
+            field
+                .name
+                .strip_prefix(head)
+                .is_some_and(|rest| rest.starts_with('.'))
+        })
     })
 }
 

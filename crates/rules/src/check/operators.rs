@@ -45,7 +45,17 @@ pub(super) fn family(ty: ParamType) -> Family {
 
 /// Operators that a type takes.
 pub(super) fn allowed(ty: ParamType, list: bool) -> impl Iterator<Item = Op> {
-    const NUMBER: &[Op] = &[Op::Eq, Op::Ne, Op::Lt, Op::Le, Op::Gt, Op::Ge, Op::In, Op::Intersects, Op::Exists];
+    const NUMBER: &[Op] = &[
+        Op::Eq,
+        Op::Ne,
+        Op::Lt,
+        Op::Le,
+        Op::Gt,
+        Op::Ge,
+        Op::In,
+        Op::Intersects,
+        Op::Exists,
+    ];
     const EQUAL: &[Op] = &[Op::Eq, Op::Ne, Op::In, Op::Intersects, Op::Exists];
     const TEXT: &[Op] = &[
         Op::Eq,
@@ -118,14 +128,25 @@ pub(super) fn refusal(op: Op, ty: ParamType, list: bool) -> Option<String> {
         Family::Network => "an address compared with networks",
         Family::Opaque => "a value that cannot be compared",
     };
-    Some(format!("the operator '{}' does not fit: the left side is {what}", op_name(op)))
+    Some(format!(
+        "the operator '{}' does not fit: the left side is {what}",
+        op_name(op)
+    ))
 }
 
 /// Checks a field or transformer on the right.
-pub(super) fn right_side(check: &Check, lhs: &typed::Operand, rhs: &typed::Operand, at: At) -> Result<(), Box<Problem>> {
+pub(super) fn right_side(
+    check: &Check,
+    lhs: &typed::Operand,
+    rhs: &typed::Operand,
+    at: At,
+) -> Result<(), Box<Problem>> {
     let refuse = |message: String| Err(Box::new(Problem::new(at, message)));
     if matches!(check.op, Op::PMatch | Op::Regex) {
-        return refuse(format!("'{}' takes no field on the right", op_name(check.op)));
+        return refuse(format!(
+            "'{}' takes no field on the right",
+            op_name(check.op)
+        ));
     }
     let ((lhs_ty, lhs_list), (rhs_ty, rhs_list)) = (operand_type(lhs), operand_type(rhs));
     if lhs_ty == ParamType::IpNet {
@@ -133,7 +154,9 @@ pub(super) fn right_side(check: &Check, lhs: &typed::Operand, rhs: &typed::Opera
     }
     for (operand, side) in [(lhs, "left"), (rhs, "right")] {
         if let Some(name) = refuses_fields(operand) {
-            return refuse(format!("{name}, on the {side}, cannot be compared with another field"));
+            return refuse(format!(
+                "{name}, on the {side}, cannot be compared with another field"
+            ));
         }
     }
     if (lhs_ty, lhs_list) != (rhs_ty, rhs_list) {
@@ -150,7 +173,11 @@ pub(super) fn right_side(check: &Check, lhs: &typed::Operand, rhs: &typed::Opera
 /// The field under an operand that may not be compared with fields, if it is one.
 fn refuses_fields(operand: &typed::Operand) -> Option<&'static str> {
     match operand {
-        typed::Operand::Field(field) => field.info().flags.has(FieldFlags::NO_RHS).then_some(field.info().name),
+        typed::Operand::Field(field) => field
+            .info()
+            .flags
+            .has(FieldFlags::NO_RHS)
+            .then_some(field.info().name),
         typed::Operand::Call(call) => call.args.iter().find_map(|arg| match arg {
             typed::Arg::Operand(operand) => refuses_fields(operand),
             _ => None,

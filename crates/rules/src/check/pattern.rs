@@ -61,11 +61,10 @@ pub fn to_rust(pattern: &str) -> Result<String, String> {
         .map(|_| out)
         .map_err(|why| match why {
             regex::Error::CompiledTooBig(_) => "it takes too much memory".to_owned(),
-            other => other
-                .to_string()
-                .lines()
-                .last()
-                .map_or_else(|| "it is not sound".to_owned(), |line| line.trim_start_matches("error: ").to_owned()),
+            other => other.to_string().lines().last().map_or_else(
+                || "it is not sound".to_owned(),
+                |line| line.trim_start_matches("error: ").to_owned(),
+            ),
         })
 }
 
@@ -85,21 +84,36 @@ fn escape(escaped: char, chars: &mut Chars<'_>) -> Result<String, String> {
                 }
             } else {
                 for _ in 0..2 {
-                    digits.extend(chars.next_if(|(_, c)| c.is_ascii_hexdigit()).map(|(_, c)| c));
+                    digits.extend(
+                        chars
+                            .next_if(|(_, c)| c.is_ascii_hexdigit())
+                            .map(|(_, c)| c),
+                    );
                 }
             }
-            if digits.is_empty() || digits.len() > 8 || !digits.chars().all(|c| c.is_ascii_hexdigit()) {
+            if digits.is_empty()
+                || digits.len() > 8
+                || !digits.chars().all(|c| c.is_ascii_hexdigit())
+            {
                 return Err("\\x needs hexadecimal digits".into());
             }
             format!("\\x{{{digits}}}")
         }
         c if c.is_ascii_alphanumeric() => {
-            return Err(format!("\\{c} is not part of POSIX syntax; use classes such as [[:digit:]]"));
+            return Err(format!(
+                "\\{c} is not part of POSIX syntax; use classes such as [[:digit:]]"
+            ));
         }
         c if c.is_ascii() => format!("\\x{{{:x}}}", c as u32),
         c => c.to_string(),
     })
 }
+
+/// Names of character classes.
+const CLASSES: [&str; 14] = [
+    "alnum", "alpha", "ascii", "blank", "cntrl", "digit", "graph", "lower", "print", "punct",
+    "space", "upper", "word", "xdigit",
+];
 
 /// A bracket expression, of which the opening bracket is taken.
 fn class(chars: &mut Chars<'_>, out: &mut String) -> Result<(), String> {
@@ -117,13 +131,21 @@ fn class(chars: &mut Chars<'_>, out: &mut String) -> Result<(), String> {
                 return Ok(());
             }
             '[' if matches!(chars.peek(), Some((_, ':'))) => {
-                out.push('[');
+                let mut name = String::new();
                 for (_, c) in chars.by_ref() {
-                    out.push(c);
+                    name.push(c);
                     if c == ']' {
                         break;
                     }
                 }
+                let word = name
+                    .trim_start_matches([':', '^'])
+                    .trim_end_matches([':', ']']);
+                if !name.ends_with(":]") || !CLASSES.contains(&word) {
+                    return Err(format!("there is no class '[{name}'"));
+                }
+                out.push('[');
+                out.push_str(&name);
             }
             '\\' => {
                 let (_, escaped) = chars.next().ok_or(OPEN)?;
@@ -143,9 +165,13 @@ fn class(chars: &mut Chars<'_>, out: &mut String) -> Result<(), String> {
 
 /// Length of a count such as `{2,5}` at the start of `text`; `None` when the brace is just a brace.
 fn braces(text: &str) -> Result<Option<usize>, String> {
-    let Some(end) = text.find('}') else { return Ok(None) };
+    let Some(end) = text.find('}') else {
+        return Ok(None);
+    };
     let inner = &text[1..end];
-    let (low, high) = inner.split_once(',').map_or((inner, None), |(low, high)| (low, Some(high)));
+    let (low, high) = inner
+        .split_once(',')
+        .map_or((inner, None), |(low, high)| (low, Some(high)));
     let digits = |s: &str| !s.is_empty() && s.bytes().all(|b| b.is_ascii_digit());
     if !digits(low) || high.is_some_and(|high| !high.is_empty() && !digits(high)) {
         return Ok(None);
@@ -202,13 +228,31 @@ mod tests {
         ] {
             let rust = to_rust(pattern).unwrap_or_else(|why| panic!("{pattern}: {why}"));
             let regex = RegexBuilder::new(&rust).build().unwrap();
-            assert_eq!(regex.is_match(text.as_bytes()), matches, "{pattern} against {text:?}");
+            assert_eq!(
+                regex.is_match(text.as_bytes()),
+                matches,
+                "{pattern} against {text:?}"
+            );
         }
     }
 
     #[test]
     fn what_re2_refuses_is_refused() {
-        for pattern in [r"\d+", r"\bx", "(?i)a", "a**", "a*?", "(a", "a)", "*a", "[a", r"a\", "a{1001}", "[[:nope:]]", r"\1"] {
+        for pattern in [
+            r"\d+",
+            r"\bx",
+            "(?i)a",
+            "a**",
+            "a*?",
+            "(a",
+            "a)",
+            "*a",
+            "[a",
+            r"a\",
+            "a{1001}",
+            "[[:nope:]]",
+            r"\1",
+        ] {
             assert!(to_rust(pattern).is_err(), "{pattern}");
         }
         assert!(to_rust(&"(a{1000}){1000}".repeat(2)).is_err());

@@ -34,5 +34,8 @@ static PORTS: &[(&str, u16)] = &[
 
 /// Port of the service of this name, whatever the protocol.
 pub(super) fn port(name: &str) -> Option<u16> {
-    PORTS.iter().find(|(service, _)| *service == name).map(|(_, port)| *port)
+    PORTS
+        .iter()
+        .find(|(service, _)| *service == name)
+        .map(|(_, port)| *port)
 }

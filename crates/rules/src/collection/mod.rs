@@ -32,7 +32,10 @@ pub struct Entry<T> {
 
 impl<T> Default for Indexed<T> {
     fn default() -> Self {
-        Self { entries: Vec::new(), by_name: HashMap::new() }
+        Self {
+            entries: Vec::new(),
+            by_name: HashMap::new(),
+        }
     }
 }
 
@@ -78,7 +81,11 @@ impl<T> Indexed<T> {
             return;
         }
         self.by_name.insert(name.to_owned(), self.entries.len());
-        self.entries.push(Entry { info, index: now, visibility: now });
+        self.entries.push(Entry {
+            info,
+            index: now,
+            visibility: now,
+        });
     }
 }
 
@@ -115,10 +122,17 @@ impl Collection {
     /// # Errors
     /// The complaint when the action cannot be done; nothing is changed then, except that parts of an update that were
     /// done stay done.
-    pub fn apply(&mut self, action: Action, catalogue: &Catalogue, warn: &mut Vec<Diagnostic>) -> Applied {
+    pub fn apply(
+        &mut self,
+        action: Action,
+        catalogue: &Catalogue,
+        warn: &mut Vec<Diagnostic>,
+    ) -> Applied {
         match action {
             Action::Fail(diagnostic) => Err(diagnostic),
-            Action::RequireEngine(version, context) => self.require_engine(version, &context, catalogue),
+            Action::RequireEngine(version, context) => {
+                self.require_engine(version, &context, catalogue)
+            }
             Action::RequirePlugin(any_of, context) => self.require_plugin(any_of, &context),
             Action::DefineList(list) => {
                 let now = self.tick();
@@ -128,7 +142,12 @@ impl Collection {
             Action::AppendList(list) => {
                 let now = self.now;
                 let Some(entry) = self.lists.get_mut(&list.name) else {
-                    return Err(no_previous(Item::List, &list.name, &list.context, self.lists.names()));
+                    return Err(no_previous(
+                        Item::List,
+                        &list.name,
+                        &list.context,
+                        self.lists.names(),
+                    ));
                 };
                 entry.info.items.extend(list.items);
                 entry.visibility = now;
@@ -143,7 +162,12 @@ impl Collection {
             Action::AppendMacro(object) => {
                 let now = self.now;
                 let Some(entry) = self.macros.get_mut(&object.name) else {
-                    return Err(no_previous(Item::Macro, &object.name, &object.context, self.macros.names()));
+                    return Err(no_previous(
+                        Item::Macro,
+                        &object.name,
+                        &object.context,
+                        self.macros.names(),
+                    ));
                 };
                 entry.info.condition.append(&object.condition);
                 entry.visibility = now;
@@ -168,30 +192,59 @@ impl Collection {
         self.now - 1
     }
 
-    fn require_engine(&mut self, version: Version, context: &Context, catalogue: &Catalogue) -> Applied {
+    fn require_engine(
+        &mut self,
+        version: Version,
+        context: &Context,
+        catalogue: &Catalogue,
+    ) -> Applied {
         if !catalogue.engine.satisfies(version) {
-            let message = format!("the file needs engine version {version}, and this is {}", catalogue.engine);
-            return Err(Box::new(Diagnostic::new(Code::ErrValidate, message, context.clone())));
+            let message = format!(
+                "the file needs engine version {version}, and this is {}",
+                catalogue.engine
+            );
+            return Err(Box::new(Diagnostic::new(
+                Code::ErrValidate,
+                message,
+                context.clone(),
+            )));
         }
         self.engine = self.engine.max(Some(version));
         Ok(())
     }
 
     fn require_plugin(&mut self, any_of: Vec<PluginVersion>, context: &Context) -> Applied {
-        let refuse = |message: String| Err(Box::new(Diagnostic::new(Code::ErrValidate, message, context.clone())));
+        let refuse = |message: String| {
+            Err(Box::new(Diagnostic::new(
+                Code::ErrValidate,
+                message,
+                context.clone(),
+            )))
+        };
         for (i, plugin) in any_of.iter().enumerate() {
             if plugin.version.parse::<Version>().is_err() {
-                return refuse(format!("\"{}\" is no version of plugin \"{}\"", plugin.version, plugin.name));
+                return refuse(format!(
+                    "\"{}\" is no version of plugin \"{}\"",
+                    plugin.version, plugin.name
+                ));
             }
             if any_of[..i].iter().any(|other| other.name == plugin.name) {
-                return refuse(format!("plugin \"{}\" is named twice among its alternatives", plugin.name));
+                return refuse(format!(
+                    "plugin \"{}\" is named twice among its alternatives",
+                    plugin.name
+                ));
             }
         }
         self.plugins.push(any_of);
         Ok(())
     }
 
-    fn define_rule(&mut self, mut rule: Rule, catalogue: &Catalogue, warn: &mut Vec<Diagnostic>) -> Applied {
+    fn define_rule(
+        &mut self,
+        mut rule: Rule,
+        catalogue: &Catalogue,
+        warn: &mut Vec<Diagnostic>,
+    ) -> Applied {
         if let Some(old) = self.rules.get(&rule.name)
             && old.info.rule.source != rule.source
         {
@@ -206,10 +259,14 @@ impl Collection {
         }
         let unknown_source = !catalogue.has_source(&rule.source);
         if unknown_source {
-            let message = format!("there is no event source \"{}\", the rule is skipped", rule.source);
+            let message = format!(
+                "there is no event source \"{}\", the rule is skipped",
+                rule.source
+            );
             warn.push(
-                Diagnostic::new(Code::UnknownSource, message, rule.context.clone())
-                    .suggesting(crate::diagnostic::closest(&rule.source, catalogue.sources())),
+                Diagnostic::new(Code::UnknownSource, message, rule.context.clone()).suggesting(
+                    crate::diagnostic::closest(&rule.source, catalogue.sources()),
+                ),
             );
         }
         let source = (!unknown_source).then_some(rule.source.as_str());
@@ -220,19 +277,35 @@ impl Collection {
             validate::exception(source, exception, catalogue)?;
         }
         let now = self.tick();
-        self.rules.define(&rule.name.clone(), RuleInfo { rule, unknown_source }, now);
+        self.rules.define(
+            &rule.name.clone(),
+            RuleInfo {
+                rule,
+                unknown_source,
+            },
+            now,
+        );
         Ok(())
     }
 
     fn append_rule(&mut self, update: Update, catalogue: &Catalogue) -> Applied {
         let now = self.now;
         let Some(entry) = self.rules.get_mut(&update.name) else {
-            return Err(no_previous(Item::Rule, &update.name, &update.context, self.rules.names()));
+            return Err(no_previous(
+                Item::Rule,
+                &update.name,
+                &update.context,
+                self.rules.names(),
+            ));
         };
         if update.is_empty() {
             return Err(Box::new(
-                Diagnostic::new(Code::ErrValidate, "there is nothing to append", update.context)
-                    .expecting("a condition or exceptions"),
+                Diagnostic::new(
+                    Code::ErrValidate,
+                    "there is nothing to append",
+                    update.context,
+                )
+                .expecting("a condition or exceptions"),
             ));
         }
         let source = (!entry.info.unknown_source).then(|| entry.info.rule.source.clone());
@@ -252,19 +325,31 @@ impl Collection {
             match rule.exceptions.iter_mut().find(|old| old.name == new.name) {
                 None => {
                     if !new.fields.is_given() {
-                        return Err(validate::refuse(&new, "the rule has no such exception, and a new one needs fields"));
+                        return Err(validate::refuse(
+                            &new,
+                            "the rule has no such exception, and a new one needs fields",
+                        ));
                     }
                     if new.values.is_empty() {
-                        return Err(validate::refuse(&new, "the rule has no such exception, and a new one needs values"));
+                        return Err(validate::refuse(
+                            &new,
+                            "the rule has no such exception, and a new one needs values",
+                        ));
                     }
                     validate::exception(source.as_deref(), &mut new, catalogue)?;
                     rule.exceptions.push(new);
                 }
                 Some(_) if new.fields.is_given() => {
-                    return Err(validate::refuse(&new, "the rule has this exception; only values can be appended to it, not fields"));
+                    return Err(validate::refuse(
+                        &new,
+                        "the rule has this exception; only values can be appended to it, not fields",
+                    ));
                 }
                 Some(_) if new.comps.is_given() => {
-                    return Err(validate::refuse(&new, "the rule has this exception; only values can be appended to it, not comps"));
+                    return Err(validate::refuse(
+                        &new,
+                        "the rule has this exception; only values can be appended to it, not comps",
+                    ));
                 }
                 Some(old) => old.values.extend(new.values),
             }
@@ -277,7 +362,12 @@ impl Collection {
     fn replace_rule(&mut self, update: Update) -> Applied {
         let now = self.now;
         let Some(entry) = self.rules.get_mut(&update.name) else {
-            return Err(no_previous(Item::Rule, &update.name, &update.context, self.rules.names()));
+            return Err(no_previous(
+                Item::Rule,
+                &update.name,
+                &update.context,
+                self.rules.names(),
+            ));
         };
         let rule = &mut entry.info.rule;
         let set = |slot: &mut bool, value: Option<bool>| *slot = value.unwrap_or(*slot);
@@ -308,8 +398,16 @@ impl Collection {
     }
 }
 
-fn no_previous<'a>(item: Item, name: &str, context: &Context, names: impl Iterator<Item = &'a str>) -> Box<Diagnostic> {
-    let message = format!("there is no {} \"{name}\" yet that could be changed", item.name());
+fn no_previous<'a>(
+    item: Item,
+    name: &str,
+    context: &Context,
+    names: impl Iterator<Item = &'a str>,
+) -> Box<Diagnostic> {
+    let message = format!(
+        "there is no {} \"{name}\" yet that could be changed",
+        item.name()
+    );
     Box::new(
         Diagnostic::new(Code::ErrValidate, message, context.clone())
             .suggesting(crate::diagnostic::closest(name, names)),

@@ -6,7 +6,11 @@ use crate::diagnostic::{Code, Diagnostic, closest};
 use crate::source::objects::{Entry, Exception};
 
 pub(super) fn refuse(exception: &Exception, message: impl Into<String>) -> Box<Diagnostic> {
-    Box::new(Diagnostic::new(Code::ErrValidate, message, exception.context.clone()))
+    Box::new(Diagnostic::new(
+        Code::ErrValidate,
+        message,
+        exception.context.clone(),
+    ))
 }
 
 /// Checks fields and operators, filling in the operators that were left out. Without a source (it is unknown) fields
@@ -24,7 +28,11 @@ pub(super) fn exception(
     }
     let comps = exception.comps.items();
     if fields.len() != comps.len() {
-        let message = format!("{} fields stand against {} comps", fields.len(), comps.len());
+        let message = format!(
+            "{} fields stand against {} comps",
+            fields.len(),
+            comps.len()
+        );
         return Err(refuse(exception, message));
     }
     for comp in comps {
@@ -41,12 +49,19 @@ pub(super) fn exception(
     Ok(())
 }
 
-fn single(source: Option<&str>, exception: &mut Exception, catalogue: &Catalogue) -> Result<(), Box<Diagnostic>> {
+fn single(
+    source: Option<&str>,
+    exception: &mut Exception,
+    catalogue: &Catalogue,
+) -> Result<(), Box<Diagnostic>> {
     if !exception.comps.is_given() {
         exception.comps = Entry::One("in".into());
     }
     let Entry::One(comp) = &exception.comps else {
-        return Err(refuse(exception, "one field takes one operator, not a list"));
+        return Err(refuse(
+            exception,
+            "one field takes one operator, not a list",
+        ));
     };
     if !matches!(comp.as_str(), "in" | "pmatch" | "intersects") && !is_modified_operator(comp) {
         let message = format!("with one field, comps cannot be \"{comp}\"");
@@ -67,5 +82,7 @@ fn known_field(
         return Ok(());
     }
     let message = format!("\"{text}\" is no field of source \"{source}\"");
-    Err(Box::new(refuse(exception, message).suggesting(catalogue.suggest_field(text, source))))
+    Err(Box::new(
+        refuse(exception, message).suggesting(catalogue.suggest_field(text, source)),
+    ))
 }

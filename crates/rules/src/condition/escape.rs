@@ -15,7 +15,9 @@ pub(super) fn unescape(inner: &str, quote: char) -> Result<String, (usize, Strin
             continue;
         }
         // A lone backslash cannot end the text: it would have kept the quote open.
-        let Some((_, escaped)) = chars.next() else { break };
+        let Some((_, escaped)) = chars.next() else {
+            break;
+        };
         out.push(match escaped {
             'b' => '\u{8}',
             'f' => '\u{c}',
@@ -26,7 +28,10 @@ pub(super) fn unescape(inner: &str, quote: char) -> Result<String, (usize, Strin
             '/' => '/',
             '"' | '\'' if escaped == quote => quote,
             '"' | '\'' => {
-                return Err((at, format!("\\{escaped} is only an escape inside {escaped}…{escaped}")));
+                return Err((
+                    at,
+                    format!("\\{escaped} is only an escape inside {escaped}…{escaped}"),
+                ));
             }
             other => return Err((at, format!("\\{other} is not an escape"))),
         });

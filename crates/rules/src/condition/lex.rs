@@ -39,7 +39,11 @@ impl<'a> Cursor<'a> {
     }
 
     pub(super) fn since(&self, start: usize) -> At {
-        At { text: self.id, start: start as u32, end: self.pos as u32 }
+        At {
+            text: self.id,
+            start: start as u32,
+            end: self.pos as u32,
+        }
     }
 
     /// The word or sign at the cursor, for messages.
@@ -49,12 +53,20 @@ impl<'a> Cursor<'a> {
             .char_indices()
             .find(|(i, c)| *i > 0 && (c.is_whitespace() || "(),=".contains(*c)))
             .map_or(rest.len(), |(i, _)| i);
-        At { text: self.id, start: self.pos as u32, end: (self.pos + len) as u32 }
+        At {
+            text: self.id,
+            start: self.pos as u32,
+            end: (self.pos + len) as u32,
+        }
     }
 
     /// Skips blanks; true when there was one.
     pub(super) fn blank(&mut self) -> bool {
-        let count = self.rest().bytes().take_while(|b| BLANKS.contains(b)).count();
+        let count = self
+            .rest()
+            .bytes()
+            .take_while(|b| BLANKS.contains(b))
+            .count();
         self.pos += count;
         count > 0
     }
@@ -107,7 +119,11 @@ impl<'a> Cursor<'a> {
             len += 1 + next;
             segments += 1;
         }
-        if segments < 2 { None } else { self.advance(len) }
+        if segments < 2 {
+            None
+        } else {
+            self.advance(len)
+        }
     }
 
     /// What may stand in brackets without quotes.
@@ -133,9 +149,17 @@ impl<'a> Cursor<'a> {
     /// A decimal number with optional sign, point and exponent, or a hexadecimal one.
     pub(super) fn number(&mut self) -> Option<&'a str> {
         let bytes = self.rest().as_bytes();
-        let digits = |from: usize| bytes[from.min(bytes.len())..].iter().take_while(|b| b.is_ascii_digit()).count();
+        let digits = |from: usize| {
+            bytes[from.min(bytes.len())..]
+                .iter()
+                .take_while(|b| b.is_ascii_digit())
+                .count()
+        };
         if bytes.len() > 2 && bytes[0] == b'0' && bytes[1].eq_ignore_ascii_case(&b'x') {
-            let hex = bytes[2..].iter().take_while(|b| b.is_ascii_alphanumeric()).count();
+            let hex = bytes[2..]
+                .iter()
+                .take_while(|b| b.is_ascii_alphanumeric())
+                .count();
             if hex > 0 {
                 return self.advance(2 + hex);
             }
@@ -149,7 +173,9 @@ impl<'a> Cursor<'a> {
         if bytes.get(len) == Some(&b'.') {
             len += 1 + digits(len + 1);
         }
-        if matches!(bytes.get(len), Some(b'e' | b'E')) && matches!(bytes.get(len + 1), Some(b'+' | b'-')) {
+        if matches!(bytes.get(len), Some(b'e' | b'E'))
+            && matches!(bytes.get(len + 1), Some(b'+' | b'-'))
+        {
             let exponent = digits(len + 2);
             if exponent > 0 {
                 len += 2 + exponent;
@@ -164,7 +190,8 @@ impl<'a> Cursor<'a> {
         let rest = self.rest();
         let quote = rest.chars().next().filter(|c| matches!(c, '"' | '\''))?;
         let bytes = rest.as_bytes();
-        let close = (1..bytes.len()).find(|&i| bytes[i] == quote as u8 && (i == 1 || bytes[i - 1] != b'\\'))?;
+        let close = (1..bytes.len())
+            .find(|&i| bytes[i] == quote as u8 && (i == 1 || bytes[i - 1] != b'\\'))?;
         self.pos += close + 1;
         Some((&rest[1..close], quote))
     }
@@ -174,7 +201,10 @@ fn identifier_len(bytes: &[u8]) -> usize {
     if !bytes.first().is_some_and(u8::is_ascii_alphabetic) {
         return 0;
     }
-    bytes.iter().take_while(|b| b.is_ascii_alphanumeric() || **b == b'_').count()
+    bytes
+        .iter()
+        .take_while(|b| b.is_ascii_alphanumeric() || **b == b'_')
+        .count()
 }
 
 /// True when the whole text is an identifier, and so can name a macro.

@@ -177,7 +177,8 @@ pub fn modifier_name(modifier: Modifier) -> &'static str {
 }
 
 /// Operators that compare with a number, longest first so that a prefix does not win.
-pub(crate) const NUM_OPS: &[(&str, Op)] = &[("<=", Op::Le), ("<", Op::Lt), (">=", Op::Ge), (">", Op::Gt)];
+pub(crate) const NUM_OPS: &[(&str, Op)] =
+    &[("<=", Op::Le), ("<", Op::Lt), (">=", Op::Ge), (">", Op::Gt)];
 
 /// Operators that compare with a text. Those spelled in letters need a blank behind them.
 pub(crate) const STR_OPS: &[(&str, Op)] = &[
@@ -196,7 +197,11 @@ pub(crate) const STR_OPS: &[(&str, Op)] = &[
 ];
 
 /// Operators that compare with a list; they match by prefix, without a word boundary.
-pub(crate) const LIST_OPS: &[(&str, Op)] = &[("intersects", Op::Intersects), ("in", Op::In), ("pmatch", Op::PMatch)];
+pub(crate) const LIST_OPS: &[(&str, Op)] = &[
+    ("intersects", Op::Intersects),
+    ("in", Op::In),
+    ("pmatch", Op::PMatch),
+];
 
 /// Modifiers of text operators.
 pub(crate) const MODIFIERS: &[(&str, Modifier)] = &[
@@ -208,7 +213,10 @@ pub(crate) const MODIFIERS: &[(&str, Modifier)] = &[
 /// True when `text` is an operator as exceptions may name it: a plain one, or a text operator with a modifier.
 pub fn is_operator(text: &str) -> bool {
     let plain = |word: &str| {
-        word == "exists" || [NUM_OPS, STR_OPS, LIST_OPS].iter().any(|ops| ops.iter().any(|(name, _)| *name == word))
+        word == "exists"
+            || [NUM_OPS, STR_OPS, LIST_OPS]
+                .iter()
+                .any(|ops| ops.iter().any(|(name, _)| *name == word))
     };
     plain(text) || is_modified_operator(text)
 }
@@ -219,7 +227,8 @@ pub fn is_modified_operator(text: &str) -> bool {
     let (Some(op), Some(modifier), None) = (words.next(), words.next(), words.next()) else {
         return false;
     };
-    STR_OPS.iter().any(|(name, _)| *name == op) && MODIFIERS.iter().any(|(name, _)| *name == modifier)
+    STR_OPS.iter().any(|(name, _)| *name == op)
+        && MODIFIERS.iter().any(|(name, _)| *name == modifier)
 }
 
 /// True when what stands behind the operator is a list in parentheses.
@@ -229,9 +238,12 @@ pub fn takes_list(text: &str) -> bool {
 
 /// Every operator's name, for messages.
 pub fn operator_names() -> impl Iterator<Item = &'static str> {
-    ["exists"]
-        .into_iter()
-        .chain([NUM_OPS, STR_OPS, LIST_OPS].into_iter().flatten().map(|(name, _)| *name))
+    ["exists"].into_iter().chain(
+        [NUM_OPS, STR_OPS, LIST_OPS]
+            .into_iter()
+            .flatten()
+            .map(|(name, _)| *name),
+    )
 }
 
 /// Name of an operator; `=` for equality.

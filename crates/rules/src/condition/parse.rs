@@ -2,8 +2,8 @@
 
 use super::lex::Cursor;
 use super::{
-    Arg, At, Call, Check, Expr, Field, LIST_OPS, MODIFIERS, NUM_OPS, Operand, Rhs, STR_OPS, TRANSFORMERS, TextId, Word,
-    escape, operator_names,
+    Arg, At, Call, Check, Expr, Field, LIST_OPS, MODIFIERS, NUM_OPS, Operand, Rhs, STR_OPS,
+    TRANSFORMERS, TextId, Word, escape, operator_names,
 };
 use crate::typed::{Modifier, Op, Transformer};
 
@@ -27,7 +27,10 @@ pub struct SyntaxError {
 /// # Errors
 /// [`SyntaxError`] for the first place that does not fit.
 pub fn parse(text: &str, id: TextId) -> Result<Expr, SyntaxError> {
-    let mut parser = Parser { cursor: Cursor::new(text, id), depth: 0 };
+    let mut parser = Parser {
+        cursor: Cursor::new(text, id),
+        depth: 0,
+    };
     if text.trim().is_empty() {
         return parser.fail("the condition is empty", "a comparison, a macro or '('");
     }
@@ -49,7 +52,10 @@ pub fn parse(text: &str, id: TextId) -> Result<Expr, SyntaxError> {
 /// # Errors
 /// [`SyntaxError`] when there is neither.
 pub fn parse_operand(text: &str, id: TextId) -> Result<(Operand, usize), SyntaxError> {
-    let mut parser = Parser { cursor: Cursor::new(text, id), depth: 0 };
+    let mut parser = Parser {
+        cursor: Cursor::new(text, id),
+        depth: 0,
+    };
     match parser.operand()? {
         Some(operand) => Ok((operand, parser.cursor.pos())),
         None => parser.fail("there is no field here", "a field or a transformer"),
@@ -77,8 +83,15 @@ impl Parser<'_> {
         // Long words are cut: the caret shows the rest.
         const LONGEST: usize = 40;
         let here = self.cursor.here();
-        let word: String = self.cursor.rest()[..(here.end - here.start) as usize].chars().take(LONGEST).collect();
-        if word.is_empty() { "the end".into() } else { format!("'{word}'") }
+        let word: String = self.cursor.rest()[..(here.end - here.start) as usize]
+            .chars()
+            .take(LONGEST)
+            .collect();
+        if word.is_empty() {
+            "the end".into()
+        } else {
+            format!("'{word}'")
+        }
     }
 
     fn or(&mut self) -> Parsed<Expr> {
@@ -108,7 +121,10 @@ impl Parser<'_> {
             } else if self.cursor.take("(") {
                 self.embedded()?
             } else {
-                return self.fail(format!("'{word}' runs into {}", self.shown()), "a blank or '('");
+                return self.fail(
+                    format!("'{word}' runs into {}", self.shown()),
+                    "a blank or '('",
+                );
             };
             parts.push(next);
             self.cursor.blank();
@@ -128,7 +144,11 @@ impl Parser<'_> {
         } else {
             self.check()?
         };
-        Ok(if negated { Expr::Not(Box::new(inner)) } else { inner })
+        Ok(if negated {
+            Expr::Not(Box::new(inner))
+        } else {
+            inner
+        })
     }
 
     /// What stands behind an opening parenthesis, with the closing one.
@@ -138,7 +158,10 @@ impl Parser<'_> {
         let inner = self.or()?;
         self.cursor.blank();
         if !self.cursor.take(")") {
-            return self.fail(format!("{} where a parenthesis must close", self.shown()), "')', 'and' or 'or'");
+            return self.fail(
+                format!("{} where a parenthesis must close", self.shown()),
+                "')', 'and' or 'or'",
+            );
         }
         self.depth -= 1;
         Ok(inner)
@@ -147,7 +170,10 @@ impl Parser<'_> {
     fn deeper(&mut self) -> Parsed<()> {
         self.depth += 1;
         if self.depth > MAX_DEPTH {
-            return self.fail(format!("nested deeper than {MAX_DEPTH} levels"), "fewer parentheses");
+            return self.fail(
+                format!("nested deeper than {MAX_DEPTH} levels"),
+                "fewer parentheses",
+            );
         }
         Ok(())
     }
@@ -162,19 +188,29 @@ impl Parser<'_> {
             return self.comparison(lhs, start).map(Expr::Check);
         }
         if let Some(name) = self.cursor.identifier() {
-            return Ok(Expr::Macro(Word { text: name.into(), at: self.cursor.since(start) }));
+            return Ok(Expr::Macro(Word {
+                text: name.into(),
+                at: self.cursor.since(start),
+            }));
         }
-        self.fail(format!("{} where a condition must begin", self.shown()), "a field, a transformer, a macro or '('")
+        self.fail(
+            format!("{} where a condition must begin", self.shown()),
+            "a field, a transformer, a macro or '('",
+        )
     }
 
     /// A field or a transformer, if one begins here.
     fn operand(&mut self) -> Parsed<Option<Operand>> {
         let start = self.cursor.pos();
         if let Some(name) = self.cursor.field_name() {
-            return self.field(name, start).map(|field| Some(Operand::Field(field)));
+            return self
+                .field(name, start)
+                .map(|field| Some(Operand::Field(field)));
         }
         match self.transformer() {
-            Some(transformer) => self.call(transformer, start).map(|call| Some(Operand::Call(call))),
+            Some(transformer) => self
+                .call(transformer, start)
+                .map(|call| Some(Operand::Call(call))),
             None => Ok(None),
         }
     }
@@ -192,7 +228,11 @@ impl Parser<'_> {
 
     fn field(&mut self, name: &str, start: usize) -> Parsed<Field> {
         let arg = self.bracket()?;
-        Ok(Field { name: name.into(), arg, at: self.cursor.since(start) })
+        Ok(Field {
+            name: name.into(),
+            arg,
+            at: self.cursor.since(start),
+        })
     }
 
     fn bracket(&mut self) -> Parsed<Option<Box<str>>> {
@@ -204,10 +244,16 @@ impl Parser<'_> {
         } else if let Some(text) = self.cursor.bare_arg() {
             text.into()
         } else {
-            return self.fail(format!("{} in brackets", self.shown()), "a number, a name or a quoted text");
+            return self.fail(
+                format!("{} in brackets", self.shown()),
+                "a number, a name or a quoted text",
+            );
         };
         if !self.cursor.take("]") {
-            return self.fail(format!("{} where a bracket must close", self.shown()), "']'");
+            return self.fail(
+                format!("{} where a bracket must close", self.shown()),
+                "']'",
+            );
         }
         Ok(Some(arg))
     }
@@ -217,12 +263,23 @@ impl Parser<'_> {
         let Some((inner, quote)) = self.cursor.quoted() else {
             return Ok(None);
         };
-        escape::unescape(inner, quote).map(Some).map_err(|(offset, message)| {
-            let from = start + 1 + offset;
-            let at = At { start: from as u32, end: from as u32 + 2, ..self.cursor.since(start) };
-            let expected = Some(r#"one of \b \f \n \r \t \\ \/ or the quote itself"#.to_owned());
-            SyntaxError { at, message, expected }
-        })
+        escape::unescape(inner, quote)
+            .map(Some)
+            .map_err(|(offset, message)| {
+                let from = start + 1 + offset;
+                let at = At {
+                    start: from as u32,
+                    end: from as u32 + 2,
+                    ..self.cursor.since(start)
+                };
+                let expected =
+                    Some(r#"one of \b \f \n \r \t \\ \/ or the quote itself"#.to_owned());
+                SyntaxError {
+                    at,
+                    message,
+                    expected,
+                }
+            })
     }
 
     /// The arguments of a transformer and its closing parenthesis.
@@ -237,11 +294,19 @@ impl Parser<'_> {
             }
         }
         if !self.cursor.take(")") {
-            return self.fail(format!("{} where the transformer must close", self.shown()), "')' or ','");
+            return self.fail(
+                format!("{} where the transformer must close", self.shown()),
+                "')' or ','",
+            );
         }
         let key = self.bracket()?;
         self.depth -= 1;
-        Ok(Call { transformer, args, key, at: self.cursor.since(start) })
+        Ok(Call {
+            transformer,
+            args,
+            key,
+            at: self.cursor.since(start),
+        })
     }
 
     fn arg(&mut self) -> Parsed<Arg> {
@@ -262,10 +327,16 @@ impl Parser<'_> {
     fn plain_arg(&mut self) -> Parsed<Option<Arg>> {
         let start = self.cursor.pos();
         if let Some(number) = self.cursor.number() {
-            return Ok(Some(Arg::Value(Word { text: number.into(), at: self.cursor.since(start) })));
+            return Ok(Some(Arg::Value(Word {
+                text: number.into(),
+                at: self.cursor.since(start),
+            })));
         }
         if let Some(text) = self.quoted()? {
-            return Ok(Some(Arg::Value(Word { text: text.into(), at: self.cursor.since(start) })));
+            return Ok(Some(Arg::Value(Word {
+                text: text.into(),
+                at: self.cursor.since(start),
+            })));
         }
         Ok(self.operand()?.map(Arg::Operand))
     }
@@ -302,7 +373,13 @@ impl Parser<'_> {
         self.cursor.blank();
         if self.cursor.take("exists") {
             let at = self.cursor.since(start);
-            return Ok(Check { lhs, op: Op::Exists, op_text: "exists", rhs: Rhs::None, at });
+            return Ok(Check {
+                lhs,
+                op: Op::Exists,
+                op_text: "exists",
+                rhs: Rhs::None,
+                at,
+            });
         }
         let (op_text, op, rhs) = if let Some((text, op)) = self.plain_op(NUM_OPS) {
             (text, op, self.number_side()?)
@@ -319,7 +396,13 @@ impl Parser<'_> {
             };
             return self.fail(message, format!("one of {}", names.join(" ")));
         };
-        Ok(Check { lhs, op, op_text, rhs, at: self.cursor.since(start) })
+        Ok(Check {
+            lhs,
+            op,
+            op_text,
+            rhs,
+            at: self.cursor.since(start),
+        })
     }
 
     fn plain_op(&mut self, ops: &'static [(&'static str, Op)]) -> Option<(&'static str, Op)> {
@@ -344,8 +427,14 @@ impl Parser<'_> {
         }
         let start = self.cursor.pos();
         match self.cursor.number() {
-            Some(number) => Ok(Rhs::Value(Word { text: number.into(), at: self.cursor.since(start) })),
-            None => self.fail(format!("{} is no number", self.shown()), "a number, val(field) or a transformer"),
+            Some(number) => Ok(Rhs::Value(Word {
+                text: number.into(),
+                at: self.cursor.since(start),
+            })),
+            None => self.fail(
+                format!("{} is no number", self.shown()),
+                "a number, val(field) or a transformer",
+            ),
         }
     }
 
@@ -383,7 +472,11 @@ impl Parser<'_> {
             let blank = self.cursor.blank();
             let here = self.cursor.pos();
             let list = self.cursor.rest().starts_with('(')
-                || blank && self.cursor.identifier().is_some_and(|word| !matches!(word, "and" | "or"));
+                || blank
+                    && self
+                        .cursor
+                        .identifier()
+                        .is_some_and(|word| !matches!(word, "and" | "or"));
             if list {
                 self.cursor.back_to(here);
                 return Some(*modifier);
@@ -410,7 +503,10 @@ impl Parser<'_> {
         let start = self.cursor.pos();
         if !self.cursor.take("(") {
             return match self.cursor.identifier() {
-                Some(name) => Ok(vec![Word { text: name.into(), at: self.cursor.since(start) }]),
+                Some(name) => Ok(vec![Word {
+                    text: name.into(),
+                    at: self.cursor.since(start),
+                }]),
                 None => self.fail(
                     format!("{} where a list must stand", self.shown()),
                     "values in parentheses, a list's name, val(field) or a transformer",
@@ -435,7 +531,10 @@ impl Parser<'_> {
             if self.cursor.take(")") {
                 return Ok(words);
             }
-            return self.fail(format!("{} in a list of values", self.shown()), "',' or ')'");
+            return self.fail(
+                format!("{} in a list of values", self.shown()),
+                "',' or ')'",
+            );
         }
     }
 
@@ -445,7 +544,10 @@ impl Parser<'_> {
             Some(text) => Some(text.into()),
             None => self.cursor.bare_word().map(Into::into),
         };
-        Ok(text.map(|text| Word { text, at: self.cursor.since(start) }))
+        Ok(text.map(|text| Word {
+            text,
+            at: self.cursor.since(start),
+        }))
     }
 
     /// `val(field)` or a transformer on the right.

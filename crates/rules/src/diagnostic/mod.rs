@@ -187,17 +187,29 @@ impl Context {
     pub fn file(file: FileId) -> Self {
         let place = Place {
             file,
-            span: Span { start: 0, end: 0, line: 1, column: 1 },
+            span: Span {
+                start: 0,
+                end: 0,
+                line: 1,
+                column: 1,
+            },
         };
         Self {
-            steps: vec![Step { item: Item::RulesContent, name: String::new(), place }],
+            steps: vec![Step {
+                item: Item::RulesContent,
+                name: String::new(),
+                place,
+            }],
         }
     }
 
     /// One step further down, in the same file.
     #[must_use]
     pub fn down(&self, item: Item, name: &str, span: Span) -> Self {
-        let place = Place { file: self.last().place.file, span };
+        let place = Place {
+            file: self.last().place.file,
+            span,
+        };
         self.down_to(item, name, place)
     }
 
@@ -205,7 +217,11 @@ impl Context {
     #[must_use]
     pub fn down_to(&self, item: Item, name: &str, place: Place) -> Self {
         let mut steps = self.steps.clone();
-        steps.push(Step { item, name: name.to_owned(), place });
+        steps.push(Step {
+            item,
+            name: name.to_owned(),
+            place,
+        });
         Self { steps }
     }
 

@@ -117,14 +117,25 @@ mod tests {
 
     #[test]
     fn a_complaint_shows_its_line_and_points_at_it() {
-        let files = [("r.yaml".to_owned(), "- rule: x\n  condition: proc.nmae = a\n".to_owned())];
-        let span = vedette_yaml::Span { start: 23, end: 32, line: 2, column: 14 };
+        let files = [(
+            "r.yaml".to_owned(),
+            "- rule: x\n  condition: proc.nmae = a\n".to_owned(),
+        )];
+        let span = vedette_yaml::Span {
+            start: 23,
+            end: 32,
+            line: 2,
+            column: 14,
+        };
         let d = Diagnostic::new(
             Code::ErrCompileCondition,
             "there is no field proc.nmae",
             Context::file(FileId(0)).down(Item::Rule, "x", span),
         )
-        .at(Place { file: FileId(0), span })
+        .at(Place {
+            file: FileId(0),
+            span,
+        })
         .suggesting(Some("proc.name".into()));
         assert_eq!(
             d.render(&Files(&files)),
@@ -136,9 +147,21 @@ mod tests {
 
     #[test]
     fn hostile_text_cannot_drive_the_terminal() {
-        let files = [("\u{1b}[2J".to_owned(), "\u{1b}]0;x\u{7}\u{202e}abc".to_owned())];
-        let d = Diagnostic::new(Code::ErrYamlParse, "bad \u{9b}31m", Context::file(FileId(0)));
+        let files = [(
+            "\u{1b}[2J".to_owned(),
+            "\u{1b}]0;x\u{7}\u{202e}abc".to_owned(),
+        )];
+        let d = Diagnostic::new(
+            Code::ErrYamlParse,
+            "bad \u{9b}31m",
+            Context::file(FileId(0)),
+        );
         let shown = d.render(&Files(&files));
-        assert!(shown.chars().all(|c| c == '\n' || (!c.is_control() && c != '\u{202e}')), "{shown:?}");
+        assert!(
+            shown
+                .chars()
+                .all(|c| c == '\n' || (!c.is_control() && c != '\u{202e}')),
+            "{shown:?}"
+        );
     }
 }

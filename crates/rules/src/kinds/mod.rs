@@ -36,7 +36,9 @@ impl Kinds {
 
     /// True when the type is in it.
     pub fn has(&self, kind: EventType) -> bool {
-        self.0.get(usize::from(kind.0) / 64).is_some_and(|word| word >> (kind.0 % 64) & 1 == 1)
+        self.0
+            .get(usize::from(kind.0) / 64)
+            .is_some_and(|word| word >> (kind.0 % 64) & 1 == 1)
     }
 
     /// Number of types.
@@ -78,13 +80,17 @@ pub fn is_event_name(name: &str) -> bool {
 
 /// Every name that rules may compare `evt.type` with; names of several types come several times.
 pub fn event_names() -> impl Iterator<Item = &'static str> {
-    EventType::all().map(EventType::name).chain(syscalls::GENERIC.iter().copied())
+    EventType::all()
+        .map(EventType::name)
+        .chain(syscalls::GENERIC.iter().copied())
 }
 
 /// The types that a name stands for: its own, or the generic ones.
 fn named(name: &str) -> Kinds {
     // The first two are the generic types, which only names without a type of their own stand for.
-    let own: Kinds = EventType::by_name(name).filter(|kind| kind.0 >= 2).collect();
+    let own: Kinds = EventType::by_name(name)
+        .filter(|kind| kind.0 >= 2)
+        .collect();
     if !own.is_empty() || !syscalls::is_generic(name) {
         return own;
     }
@@ -100,33 +106,55 @@ pub struct Unknowable(pub At);
 /// # Errors
 /// [`Unknowable`] when `evt.type` is compared with a field or put through a transformer.
 pub fn infer(expr: &Expr) -> Result<Kinds, Unknowable> {
-    walk(expr, false)
+    walk(expr, false, true)
 }
 
-fn walk(expr: &Expr, negated: bool) -> Result<Kinds, Unknowable> {
+/// The types that a condition names, without what is known of `evt.num`: a rule that is switched off with a condition
+/// that never holds is not one that forgot to narrow its types.
+///
+/// # Errors
+/// As [`infer`].
+pub fn named_by(expr: &Expr) -> Result<Kinds, Unknowable> {
+    walk(expr, false, false)
+}
+
+fn walk(expr: &Expr, negated: bool, numbers: bool) -> Result<Kinds, Unknowable> {
     match expr {
-        Expr::And(parts) if !negated => intersection(parts, negated),
-        Expr::Or(parts) if negated => intersection(parts, negated),
-        Expr::And(parts) | Expr::Or(parts) => {
-            parts.iter().try_fold(Kinds::NONE, |kinds, part| Ok(kinds.with(walk(part, negated)?, |a, b| a | b)))
-        }
-        Expr::Not(inner) => walk(inner, !negated),
-        Expr::Check(check) => leaf(check, negated),
+        Expr::And(parts) if !negated => intersection(parts, negated, numbers),
+        Expr::Or(parts) if negated => intersection(parts, negated, numbers),
+        Expr::And(parts) | Expr::Or(parts) => parts.iter().try_fold(Kinds::NONE, |kinds, part| {
+            Ok(kinds.with(walk(part, negated, numbers)?, |a, b| a | b))
+        }),
+        Expr::Not(inner) => walk(inner, !negated, numbers),
+        Expr::Check(check) => leaf(check, negated, numbers),
         Expr::Macro(_) => Ok(Kinds::all()),
     }
 }
 
-fn intersection(parts: &[Expr], negated: bool) -> Result<Kinds, Unknowable> {
-    parts.iter().try_fold(Kinds::all(), |kinds, part| Ok(kinds.with(walk(part, negated)?, |a, b| a & b)))
+fn intersection(parts: &[Expr], negated: bool, numbers: bool) -> Result<Kinds, Unknowable> {
+    parts.iter().try_fold(Kinds::all(), |kinds, part| {
+        Ok(kinds.with(walk(part, negated, numbers)?, |a, b| a & b))
+    })
 }
 
-fn leaf(check: &Check, negated: bool) -> Result<Kinds, Unknowable> {
-    let turned = |kinds: Kinds, turn: bool| if turn { Kinds::all().with(kinds, |a, b| a & !b) } else { kinds };
-    if let Some(always) = fixed(check) {
-        return Ok(turned(if always { Kinds::all() } else { Kinds::NONE }, negated));
+fn leaf(check: &Check, negated: bool, numbers: bool) -> Result<Kinds, Unknowable> {
+    let turned = |kinds: Kinds, turn: bool| {
+        if turn {
+            Kinds::all().with(kinds, |a, b| a & !b)
+        } else {
+            kinds
+        }
+    };
+    if let Some(always) = fixed(check).filter(|_| numbers) {
+        return Ok(turned(
+            if always { Kinds::all() } else { Kinds::NONE },
+            negated,
+        ));
     }
     let plain = match &check.lhs {
-        Operand::Field(field) => matches!(&*field.name, "evt.type" | "syscall.type") && field.arg.is_none(),
+        Operand::Field(field) => {
+            matches!(&*field.name, "evt.type" | "syscall.type") && field.arg.is_none()
+        }
         Operand::Call(_) => false,
     };
     if !plain {
@@ -141,7 +169,9 @@ fn leaf(check: &Check, negated: bool) -> Result<Kinds, Unknowable> {
                 Ok(Kinds::all())
             }
             Some(words) => {
-                let kinds = words.iter().fold(Kinds::NONE, |kinds, word| kinds.with(named(&word.text), |a, b| a | b));
+                let kinds = words.iter().fold(Kinds::NONE, |kinds, word| {
+                    kinds.with(named(&word.text), |a, b| a | b)
+                });
                 Ok(turned(kinds, negated != (check.op == Op::Ne)))
             }
             None => Err(Unknowable(check.at)),
@@ -166,7 +196,10 @@ fn fixed(check: &Check) -> Option<bool> {
     }
     let number = match &check.rhs {
         Rhs::List(None, words, _) if check.op == Op::In => {
-            return words.iter().all(|word| parse_u64(&word.text) == Some(0)).then_some(false);
+            return words
+                .iter()
+                .all(|word| parse_u64(&word.text) == Some(0))
+                .then_some(false);
         }
         Rhs::Value(word) => parse_u64(&word.text)?,
         _ => return None,
@@ -195,7 +228,10 @@ pub(crate) fn live(kinds: &Kinds) -> Vec<EventType> {
 
 /// The types of rules over other sources: plugin events and asynchronous ones.
 pub(crate) fn of_plugins() -> Kinds {
-    ["PLUGINEVENT_E", "ASYNCEVENT_E"].into_iter().filter_map(EventType::by_symbol).collect()
+    ["PLUGINEVENT_E", "ASYNCEVENT_E"]
+        .into_iter()
+        .filter_map(EventType::by_symbol)
+        .collect()
 }
 
 #[cfg(test)]
@@ -213,14 +249,19 @@ mod tests {
     }
 
     fn count(condition: &str) -> usize {
-        infer(&parse(condition, TextId::default()).unwrap()).unwrap().len()
+        infer(&parse(condition, TextId::default()).unwrap())
+            .unwrap()
+            .len()
     }
 
     #[test]
     fn types_follow_the_algebra_of_sets() {
         for (condition, want) in [
             ("evt.type=open", &["open"][..]),
-            ("evt.type in (open, openat) and proc.name=cat", &["open", "openat"]),
+            (
+                "evt.type in (open, openat) and proc.name=cat",
+                &["open", "openat"],
+            ),
             ("evt.type=open or evt.type=close", &["close", "open"]),
             ("evt.type=open and evt.type=close", &[]),
             ("not (evt.type!=open or proc.name=cat)", &["open"]),
@@ -263,6 +304,10 @@ mod tests {
     #[test]
     fn generic_names_are_sorted() {
         assert!(syscalls::GENERIC.is_sorted());
-        assert!(is_event_name("open") && is_event_name("getpid") && !is_event_name("some_invalid_event"));
+        assert!(
+            is_event_name("open")
+                && is_event_name("getpid")
+                && !is_event_name("some_invalid_event")
+        );
     }
 }

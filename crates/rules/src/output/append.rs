@@ -36,7 +36,10 @@ pub enum ExtraField {
 impl AppendOutput {
     /// Falco's default: suggested fields for every rule.
     pub fn suggested() -> Self {
-        Self { suggested: true, ..Self::default() }
+        Self {
+            suggested: true,
+            ..Self::default()
+        }
     }
 
     fn concerns(&self, rule: &str, source: &str, tags: &BTreeSet<String>) -> bool {
@@ -55,8 +58,15 @@ pub fn appended<'a>(
 ) -> (String, Vec<&'a ExtraField>) {
     let mut text = String::new();
     let mut fields = Vec::new();
-    for entry in entries.iter().filter(|entry| entry.concerns(rule, source, tags)) {
-        let suggested = if entry.suggested && source == crate::catalogue::SYSCALL { SUGGESTED } else { "" };
+    for entry in entries
+        .iter()
+        .filter(|entry| entry.concerns(rule, source, tags))
+    {
+        let suggested = if entry.suggested && source == crate::catalogue::SYSCALL {
+            SUGGESTED
+        } else {
+            ""
+        };
         for format in [entry.format.as_str(), suggested] {
             if !format.is_empty() {
                 text.push(' ');

@@ -10,7 +10,7 @@ mod render;
 use vedette_event::FieldRef;
 
 use crate::check::{Checker, Problem};
-use crate::condition::{self, Arg, At, Field, Operand, TextId};
+use crate::condition::{self, At, Field, Operand, TextId};
 use crate::typed;
 
 pub use append::{AppendOutput, ExtraField, SUGGESTED, appended};
@@ -29,7 +29,10 @@ pub struct Format {
 #[derive(Clone, Debug, PartialEq)]
 enum Part {
     Text(Box<str>),
-    Value { operand: typed::Operand, width: usize },
+    Value {
+        operand: typed::Operand,
+        width: usize,
+    },
 }
 
 /// Why a text is no format.
@@ -55,7 +58,10 @@ impl Format {
             return Err(plain(0..0, "the output is empty"));
         }
         let skipped = usize::from(text.starts_with('*'));
-        let mut format = Self { parts: Vec::new(), fields: Vec::new() };
+        let mut format = Self {
+            parts: Vec::new(),
+            fields: Vec::new(),
+        };
         let mut pos = skipped;
         while let Some(found) = text[pos..].find('%') {
             let percent = pos + found;
@@ -65,13 +71,18 @@ impl Format {
                 return Err(plain(percent..start, "the output ends with '%'"));
             }
             let digits = text[start..].bytes().take_while(u8::is_ascii_digit).count();
-            let width = text[start..start + digits].parse().unwrap_or(if digits > 0 { MAX_WIDTH + 1 } else { 0 });
+            let width = text[start..start + digits]
+                .parse()
+                .unwrap_or(if digits > 0 { MAX_WIDTH + 1 } else { 0 });
             start += digits;
             if start == text.len() {
                 return Err(plain(percent..start, "the output ends with a width"));
             }
             if width > MAX_WIDTH {
-                return Err(plain(percent..start, format!("the width is larger than {MAX_WIDTH}")));
+                return Err(plain(
+                    percent..start,
+                    format!("the width is larger than {MAX_WIDTH}"),
+                ));
             }
             let (operand, len) = longest_operand(text, start, checker)?;
             format.push_fields(&operand);
@@ -85,6 +96,19 @@ impl Format {
     /// The fields, in order of first appearance; those inside transformers too.
     pub fn fields(&self) -> &[FieldRef] {
         &self.fields
+    }
+
+    /// The field, when the format is nothing but one field.
+    pub fn only_field(&self) -> Option<&FieldRef> {
+        match self.parts.as_slice() {
+            [
+                Part::Value {
+                    operand: typed::Operand::Field(field),
+                    width: 0,
+                },
+            ] => Some(field),
+            _ => None,
+        }
     }
 
     fn push_text(&mut self, text: &str) {
@@ -114,7 +138,12 @@ impl Format {
 }
 
 fn plain(range: std::ops::Range<usize>, message: impl Into<String>) -> FormatError {
-    FormatError { range, message: message.into(), suggestion: None, unknown: false }
+    FormatError {
+        range,
+        message: message.into(),
+        suggestion: None,
+        unknown: false,
+    }
 }
 
 /// The longest field or transformer at `start`, and its length.
@@ -133,13 +162,20 @@ fn longest_operand(
         }
     }
     // A field that is none may be one with letters behind it; brackets that do not fit may be text.
-    let name_len = rest.bytes().take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.')).count();
+    let name_len = rest
+        .bytes()
+        .take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.'))
+        .count();
     for len in (1..=name_len).rev() {
         let name = &rest[..len];
         if !name.as_bytes()[len - 1].is_ascii_alphanumeric() && !name.ends_with('_') {
             continue;
         }
-        let field = Field { name: name.into(), arg: None, at: At::default() };
+        let field = Field {
+            name: name.into(),
+            arg: None,
+            at: At::default(),
+        };
         if let Ok(operand) = typed_operand(&Operand::Field(field), checker) {
             return Ok((operand, len));
         }
@@ -158,34 +194,21 @@ fn longest_operand(
         },
         None => FormatError {
             unknown: true,
-            ..plain(start..end, format!("'%' is followed by '{shown}', which is no field and no transformer"))
+            ..plain(
+                start..end,
+                format!("'%' is followed by '{shown}', which is no field and no transformer"),
+            )
         },
     })
 }
 
-fn typed_operand(operand: &Operand, checker: &mut Checker<'_>) -> Result<typed::Operand, Box<Problem>> {
-    let filter_only = |field: &Field, checker: &Checker<'_>| {
-        let known = checker.field(field)?;
-        if known.info().flags.has(vedette_event::FieldFlags::FILTER_ONLY) {
-            return Err(Box::new(Problem {
-                at: field.at,
-                message: format!("{} can only be compared, not shown", field.text()),
-                expected: None,
-                suggestion: None,
-                unknown: false,
-            }));
-        }
-        Ok(known)
-    };
+/// Fields that are meant for conditions only may stand in outputs; they never have a value there.
+fn typed_operand(
+    operand: &Operand,
+    checker: &mut Checker<'_>,
+) -> Result<typed::Operand, Box<Problem>> {
     match operand {
-        Operand::Field(field) => filter_only(field, checker).map(typed::Operand::Field),
-        Operand::Call(call) => {
-            for arg in &call.args {
-                if let Arg::Operand(Operand::Field(field)) = arg {
-                    filter_only(field, checker)?;
-                }
-            }
-            checker.operand(operand)
-        }
+        Operand::Field(field) => checker.field(field).map(typed::Operand::Field),
+        Operand::Call(_) => checker.operand(operand),
     }
 }

@@ -57,7 +57,11 @@ impl Renderer {
     /// The format's fields with their values: numbers as numbers, missing ones null, lists as arrays; those inside
     /// transformers are among them, the results of transformers are not.
     pub fn fields<E: Extract + ?Sized>(&mut self, format: &Format, event: &E) -> Map<String, Json> {
-        format.fields.iter().map(|field| (field.text.to_string(), self.field(field, event))).collect()
+        format
+            .fields
+            .iter()
+            .map(|field| (field.text.to_string(), self.field(field, event)))
+            .collect()
     }
 
     /// One field's value as JSON.

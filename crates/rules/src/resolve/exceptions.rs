@@ -27,14 +27,19 @@ pub fn condition(info: &RuleInfo) -> Result<Text, Box<Diagnostic>> {
             fields => single(fields.text(), exception)?,
         };
         if !suffix.is_empty() {
-            text.push_generated(&format!(" and not {suffix}"), exception.context.last().place);
+            text.push_generated(
+                &format!(" and not {suffix}"),
+                exception.context.last().place,
+            );
         }
     }
     Ok(text)
 }
 
 fn refuse(exception: &Exception, message: String, expected: &str) -> Box<Diagnostic> {
-    Box::new(Diagnostic::new(Code::ErrValidate, message, exception.context.clone()).expecting(expected))
+    Box::new(
+        Diagnostic::new(Code::ErrValidate, message, exception.context.clone()).expecting(expected),
+    )
 }
 
 /// One field: all values in one list.
@@ -50,7 +55,11 @@ fn single(field: &str, exception: &Exception) -> Result<String, Box<Diagnostic>>
     if values.is_empty() {
         return Ok(String::new());
     }
-    Ok(format!("({field} {} ({}))", exception.comps.text(), values.join(", ")))
+    Ok(format!(
+        "({field} {} ({}))",
+        exception.comps.text(),
+        values.join(", ")
+    ))
 }
 
 /// Several fields: each entry of the values is a tuple with one value, or list of values, for each field.
@@ -60,7 +69,11 @@ fn tuples(fields: &[Entry], exception: &Exception) -> Result<String, Box<Diagnos
     for row in &exception.values {
         let values = row.items();
         if values.len() != fields.len() {
-            let message = format!("a tuple has {} values for {} fields", values.len(), fields.len());
+            let message = format!(
+                "a tuple has {} values for {} fields",
+                values.len(),
+                fields.len()
+            );
             return Err(refuse(exception, message, "one value for each field"));
         }
         let checks: Vec<String> = fields
@@ -70,11 +83,16 @@ fn tuples(fields: &[Entry], exception: &Exception) -> Result<String, Box<Diagnos
             .map(|((field, comp), value)| {
                 let value = match value {
                     Entry::Many(items) => {
-                        let items: Vec<String> = items.iter().map(|item| quote(item.text())).collect();
+                        let items: Vec<String> =
+                            items.iter().map(|item| quote(item.text())).collect();
                         format!("({})", items.join(", "))
                     }
                     one if takes_list(comp.text()) => {
-                        if one.text().starts_with('(') { one.text().to_owned() } else { format!("({})", one.text()) }
+                        if one.text().starts_with('(') {
+                            one.text().to_owned()
+                        } else {
+                            format!("({})", one.text())
+                        }
                     }
                     one => quote(one.text()),
                 };

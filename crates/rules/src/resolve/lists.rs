@@ -9,7 +9,7 @@ use crate::collection::Collection;
 use crate::source::text::Text;
 
 /// Longest condition text after substitution; lists that multiply each other end here.
-pub const MAX_TEXT: usize = 8 << 20;
+pub const MAX_TEXT: usize = 1 << 20;
 
 const BLANKS: &[char] = &[' ', '\t', '\n', '\r'];
 
@@ -64,15 +64,35 @@ impl Lists {
                     _ => items.push(item.clone()),
                 }
             }
-            let joined = items.iter().map(|item| quote(item)).collect::<Vec<_>>().join(", ");
-            lists.push(List { name: entry.info.name.clone(), items, uses, joined, used: false });
+            let joined = items
+                .iter()
+                .map(|item| quote(item))
+                .collect::<Vec<_>>()
+                .join(", ");
+            lists.push(List {
+                name: entry.info.name.clone(),
+                items,
+                uses,
+                joined,
+                used: false,
+            });
         }
         for index in taken {
             lists[index].used = true;
         }
-        let by_name = lists.iter().enumerate().map(|(i, list)| (list.name.clone(), i)).collect();
-        let odd = (0..lists.len()).filter(|&i| lists[i].name.is_empty() || lists[i].name.contains(is_delimiter)).collect();
-        Self { lists, by_name, odd }
+        let by_name = lists
+            .iter()
+            .enumerate()
+            .map(|(i, list)| (list.name.clone(), i))
+            .collect();
+        let odd = (0..lists.len())
+            .filter(|&i| lists[i].name.is_empty() || lists[i].name.contains(is_delimiter))
+            .collect();
+        Self {
+            lists,
+            by_name,
+            odd,
+        }
     }
 
     /// In order of definition.
@@ -89,7 +109,13 @@ impl Lists {
         waiting.extend(self.named_in(text.as_str()));
         let mut replaced = Vec::new();
         while let Some(index) = waiting.pop_first() {
-            let Some(list) = self.lists.get_mut(index).filter(|list| !list.name.is_empty()) else { continue };
+            let Some(list) = self
+                .lists
+                .get_mut(index)
+                .filter(|list| !list.name.is_empty())
+            else {
+                continue;
+            };
             if !substitute_one(text, &list.name, &list.joined)? {
                 continue;
             }
@@ -104,7 +130,8 @@ impl Lists {
     }
 
     fn named_in<'t>(&'t self, text: &'t str) -> impl Iterator<Item = usize> + 't {
-        text.split(is_delimiter).filter_map(|word| self.by_name.get(word).copied())
+        text.split(is_delimiter)
+            .filter_map(|word| self.by_name.get(word).copied())
     }
 }
 
@@ -119,40 +146,40 @@ pub(super) fn quote(item: &str) -> String {
 
 /// Replaces one list's name wherever it stands between delimiters, with the white space around it.
 fn substitute_one(text: &mut Text, name: &str, joined: &str) -> Result<bool, TooLong> {
-    let mut used = false;
+    let whole = text.as_str();
+    let mut edits: Vec<(std::ops::Range<usize>, String)> = Vec::new();
+    let mut length = whole.len();
     let mut from = 0;
-    while let Some(found) = text.as_str().get(from..).and_then(|rest| rest.find(name)) {
+    while let Some(found) = whole[from..].find(name) {
         let start = from + found;
         let end = start + name.len();
-        let whole = text.as_str();
         let fits = whole[..start].chars().next_back().is_none_or(is_delimiter)
             && whole[end..].chars().next().is_none_or(is_delimiter);
         if !fits {
             from = start + whole[start..].chars().next().map_or(1, char::len_utf8);
             continue;
         }
-        let mut left = whole[..start].trim_end_matches(BLANKS).len();
+        let before = edits.last().map_or(0, |(range, _)| range.end);
+        let mut left = before + whole[before..start].trim_end_matches(BLANKS).len();
         let mut right = whole.len() - whole[end..].trim_start_matches(BLANKS).len();
         // An empty list takes one neighbouring comma with it.
         if joined.is_empty() {
-            if whole[..left].ends_with(',') {
+            if whole[before..left].ends_with(',') {
                 left -= 1;
             } else if whole[right..].starts_with(',') {
                 right += 1;
             }
         }
-        if whole.len() + joined.len() > MAX_TEXT {
+        let blank = if left == before { "" } else { " " };
+        edits.push((left..right, format!("{blank}{joined} ")));
+        length += joined.len() + 2;
+        if length > MAX_TEXT {
             return Err(TooLong);
         }
-        // Only the name itself is exchanged, so that places stay exact; the blanks around it change nothing but the look.
-        let (head, tail) = (left..start, end..right);
-        text.substitute(tail, " ");
-        text.substitute(start..end, joined);
-        text.substitute(head, if left == 0 { "" } else { " " });
-        from = left + usize::from(left > 0) + joined.len() + 1;
-        used = true;
+        from = right.max(end);
     }
-    Ok(used)
+    text.substitute(&edits);
+    Ok(!edits.is_empty())
 }
 
 #[cfg(test)]
@@ -167,18 +194,33 @@ mod tests {
                 name: (*name).into(),
                 items: items.iter().map(|s| (*s).to_owned()).collect(),
                 uses: Vec::new(),
-                joined: items.iter().map(|i| quote(i)).collect::<Vec<_>>().join(", "),
+                joined: items
+                    .iter()
+                    .map(|i| quote(i))
+                    .collect::<Vec<_>>()
+                    .join(", "),
                 used: false,
             })
             .collect();
-        let by_name = lists.iter().enumerate().map(|(i, l)| (l.name.clone(), i)).collect();
-        Lists { odd: Vec::new(), lists, by_name }
+        let by_name = lists
+            .iter()
+            .enumerate()
+            .map(|(i, l)| (l.name.clone(), i))
+            .collect();
+        Lists {
+            odd: Vec::new(),
+            lists,
+            by_name,
+        }
     }
 
     fn substituted(defs: &[(&str, &[&str])], text: &str) -> String {
         let mut text = Text::generated(text, Place::default());
         lists(defs).substitute(&mut text).unwrap();
-        text.as_str().split_whitespace().collect::<Vec<_>>().join(" ")
+        text.as_str()
+            .split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" ")
     }
 
     #[test]
@@ -220,8 +262,14 @@ mod tests {
     #[test]
     fn lists_that_multiply_each_other_end_at_the_bound() {
         let names: Vec<String> = (0..30).map(|i| format!("l{i:02}")).collect();
-        let items: Vec<Vec<&str>> = (0..30).map(|i| vec![names.get(i + 1).map_or("x", String::as_str); 10]).collect();
-        let defs: Vec<(&str, &[&str])> = names.iter().zip(&items).map(|(n, i)| (n.as_str(), i.as_slice())).collect();
+        let items: Vec<Vec<&str>> = (0..30)
+            .map(|i| vec![names.get(i + 1).map_or("x", String::as_str); 10])
+            .collect();
+        let defs: Vec<(&str, &[&str])> = names
+            .iter()
+            .zip(&items)
+            .map(|(n, i)| (n.as_str(), i.as_slice()))
+            .collect();
         let mut text = Text::generated("f in (l00)", Place::default());
         assert_eq!(lists(&defs).substitute(&mut text), Err(TooLong));
     }

@@ -23,7 +23,11 @@ impl Tree {
     /// Measures a tree.
     pub fn new(expr: Expr) -> Self {
         let (depth, nodes) = measure(&expr);
-        Self { expr: Rc::new(expr), depth, nodes }
+        Self {
+            expr: Rc::new(expr),
+            depth,
+            nodes,
+        }
     }
 }
 
@@ -33,7 +37,12 @@ fn measure(expr: &Expr) -> (usize, usize) {
         Expr::Not(inner) => std::slice::from_ref(&**inner),
         Expr::Check(_) | Expr::Macro(_) => &[],
     };
-    parts.iter().map(measure).fold((1, 1), |(depth, nodes), (d, n)| (depth.max(d + 1), nodes + n))
+    parts
+        .iter()
+        .map(measure)
+        .fold((1, 1), |(depth, nodes), (d, n)| {
+            (depth.max(d + 1), nodes + n)
+        })
 }
 
 /// Why a macro cannot be spliced in.
@@ -69,7 +78,12 @@ pub fn splice(
     look_up: &dyn Fn(&str) -> Option<Known>,
     used: &mut Vec<String>,
 ) -> Result<Tree, (Word, Problem)> {
-    let mut splicer = Splicer { look_up, used, nodes: 0, path: Vec::new() };
+    let mut splicer = Splicer {
+        look_up,
+        used,
+        nodes: 0,
+        path: Vec::new(),
+    };
     splicer.walk(expr, 1).map(Tree::new)
 }
 
@@ -85,14 +99,19 @@ impl Splicer<'_> {
         match expr {
             Expr::And(parts) => self.all(parts, depth).map(Expr::And),
             Expr::Or(parts) => self.all(parts, depth).map(Expr::Or),
-            Expr::Not(inner) => self.walk(inner, depth + 1).map(|inner| Expr::Not(Box::new(inner))),
+            Expr::Not(inner) => self
+                .walk(inner, depth + 1)
+                .map(|inner| Expr::Not(Box::new(inner))),
             Expr::Check(check) => Ok(Expr::Check(check.clone())),
             Expr::Macro(name) => self.named(name, depth),
         }
     }
 
     fn all(&mut self, parts: &[Expr], depth: usize) -> Result<Vec<Expr>, (Word, Problem)> {
-        parts.iter().map(|part| self.walk(part, depth + 1)).collect()
+        parts
+            .iter()
+            .map(|part| self.walk(part, depth + 1))
+            .collect()
     }
 
     fn named(&mut self, name: &Word, depth: usize) -> Result<Expr, (Word, Problem)> {

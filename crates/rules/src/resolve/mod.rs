@@ -28,6 +28,8 @@ impl Texts {
 
     /// Where a stretch of a text was written.
     pub fn place(&self, at: At, files: &Files<'_>) -> Option<Place> {
-        self.0.get(at.text.0 as usize)?.place(at.start as usize, at.end as usize, files)
+        self.0
+            .get(at.text.0 as usize)?
+            .place(at.start as usize, at.end as usize, files)
     }
 }

@@ -13,7 +13,12 @@ const MAX_NESTING: usize = 8;
 
 impl Reader {
     /// The exceptions of a rule object; with `update` they may leave out what the rule already has.
-    pub(super) fn exceptions(&mut self, item: &Node, context: &Context, update: bool) -> Read<Vec<Exception>> {
+    pub(super) fn exceptions(
+        &mut self,
+        item: &Node,
+        context: &Context,
+        update: bool,
+    ) -> Read<Vec<Exception>> {
         let mut out: Vec<Exception> = Vec::new();
         let Some(value) = node::get(item, "exceptions").filter(|v| !v.is_null()) else {
             return Ok(out);
@@ -47,7 +52,12 @@ impl Reader {
             if let Some(list) = node::get(node, "values") {
                 let inner = own.down(Item::ExceptionValues, "", list.span);
                 for value in self.sequence(list, "values", &inner)? {
-                    values.push(entry(value, "", &inner.down(Item::ExceptionValue, "", value.span), 0)?);
+                    values.push(entry(
+                        value,
+                        "",
+                        &inner.down(Item::ExceptionValue, "", value.span),
+                        0,
+                    )?);
                 }
             } else if update {
                 self.warn(Diagnostic::new(
@@ -56,7 +66,13 @@ impl Reader {
                     own.clone(),
                 ));
             }
-            out.push(Exception { name, fields, comps, values, context: own });
+            out.push(Exception {
+                name,
+                fields,
+                comps,
+                values,
+                context: own,
+            });
         }
         Ok(out)
     }
@@ -69,11 +85,27 @@ fn entry(node: &Node, key: &str, context: &Context, depth: usize) -> Read<Entry>
     }
     match &node.kind {
         _ if node.is_null() => Ok(Entry::None),
-        Kind::Scalar(text, _) if text.is_empty() => Err(wrong("the value must not be empty", &inner)),
+        Kind::Scalar(text, _) if text.is_empty() => {
+            Err(wrong("the value must not be empty", &inner))
+        }
         Kind::Scalar(text, _) => Ok(Entry::One(text.clone())),
         Kind::Seq(items) => items
             .iter()
-            .map(|item| entry(item, "", &inner.down_to(Item::Exception, "", Place { span: item.span, ..inner.last().place }), depth + 1))
+            .map(|item| {
+                entry(
+                    item,
+                    "",
+                    &inner.down_to(
+                        Item::Exception,
+                        "",
+                        Place {
+                            span: item.span,
+                            ..inner.last().place
+                        },
+                    ),
+                    depth + 1,
+                )
+            })
             .collect::<Read<Vec<Entry>>>()
             .map(Entry::Many),
         Kind::Map(_) => Ok(Entry::None),

@@ -30,10 +30,17 @@ pub enum Step {
 pub fn read(file: FileId, text: &str) -> Vec<Step> {
     let parsed = vedette_yaml::parse(text);
     let whole = Context::file(file);
-    let mut reader = Reader { file, steps: Vec::new() };
+    let mut reader = Reader {
+        file,
+        steps: Vec::new(),
+    };
     for error in &parsed.errors {
         let context = whole.down(Item::ValueFor, "", error.span);
-        reader.fail(Diagnostic::new(Code::ErrYamlParse, error.message.clone(), context));
+        reader.fail(Diagnostic::new(
+            Code::ErrYamlParse,
+            error.message.clone(),
+            context,
+        ));
     }
     for document in &parsed.documents {
         match &document.root.kind {
@@ -60,14 +67,24 @@ pub fn read(file: FileId, text: &str) -> Vec<Step> {
     reader.steps
 }
 
-const KINDS: [&str; 5] = ["required_engine_version", "required_plugin_versions", "list", "macro", "rule"];
+const KINDS: [&str; 5] = [
+    "required_engine_version",
+    "required_plugin_versions",
+    "list",
+    "macro",
+    "rule",
+];
 
 impl Reader {
     fn object(&mut self, item: &Node, parent: &Context) -> Result<(), Box<Diagnostic>> {
         if item.as_map().is_none() {
             let context = parent.down(Item::RulesContentItem, "", item.span);
             let message = format!("an object must be a map, and this is {}", item.describe());
-            return Err(Box::new(Diagnostic::new(Code::ErrYamlValidate, message, context)));
+            return Err(Box::new(Diagnostic::new(
+                Code::ErrYamlValidate,
+                message,
+                context,
+            )));
         }
         let kind = KINDS.into_iter().find(|key| node::get(item, key).is_some());
         match kind {
@@ -78,7 +95,11 @@ impl Reader {
             Some(_) => self.rule(item, parent),
             None => {
                 let context = parent.down(Item::RulesContentItem, "", item.span);
-                let keys = item.as_map().unwrap_or_default().iter().filter_map(|(key, _)| key.as_str());
+                let keys = item
+                    .as_map()
+                    .unwrap_or_default()
+                    .iter()
+                    .filter_map(|(key, _)| key.as_str());
                 let meant = keys.clone().find_map(|key| closest(key, KINDS.into_iter()));
                 self.warn(
                     Diagnostic::new(
@@ -101,7 +122,10 @@ impl Reader {
             Ok(minor) => crate::version::Version::new(0, minor, 0),
             Err(_) => text.parse().map_err(|why: crate::version::NotAVersion| {
                 let message = format!("\"{text}\" is no engine version");
-                Box::new(Diagnostic::new(Code::ErrYamlValidate, message, context.clone()).expecting(why.to_string()))
+                Box::new(
+                    Diagnostic::new(Code::ErrYamlValidate, message, context.clone())
+                        .expecting(why.to_string()),
+                )
             })?,
         };
         self.act(Action::RequireEngine(version, context));
@@ -109,7 +133,9 @@ impl Reader {
     }
 
     fn plugin_versions(&mut self, item: &Node, parent: &Context) -> Result<(), Box<Diagnostic>> {
-        let Some(value) = node::get(item, "required_plugin_versions") else { return Ok(()) };
+        let Some(value) = node::get(item, "required_plugin_versions") else {
+            return Ok(());
+        };
         let context = parent.down(Item::RequiredPluginVersions, "", value.span);
         let plugins = self.sequence(value, "required_plugin_versions", &context)?;
         for plugin in plugins {
@@ -121,10 +147,18 @@ impl Reader {
             let mut any_of = vec![PluginVersion { name, version }];
             if let Some(alternatives) = node::get(plugin, "alternatives") {
                 for alternative in self.sequence(alternatives, "alternatives", &entry)? {
-                    let unnamed = entry.down(Item::RequiredPluginVersionsAlternative, "", alternative.span);
+                    let unnamed = entry.down(
+                        Item::RequiredPluginVersionsAlternative,
+                        "",
+                        alternative.span,
+                    );
                     self.map(alternative, "an alternative", &unnamed)?;
                     let name = self.text(alternative, "name", &unnamed)?;
-                    let named = entry.down(Item::RequiredPluginVersionsAlternative, &name, alternative.span);
+                    let named = entry.down(
+                        Item::RequiredPluginVersionsAlternative,
+                        &name,
+                        alternative.span,
+                    );
                     let version = self.text(alternative, "version", &named)?;
                     any_of.push(PluginVersion { name, version });
                 }
@@ -139,11 +173,14 @@ impl Reader {
         let context = parent.down(Item::List, &name, item.span);
         if !condition::is_bare_word(&name) {
             self.warn(
-                Diagnostic::new(Code::InvalidListName, "no condition can name this list", context.clone())
-                    .expecting("a name without blanks, quotes, parentheses, commas and '='"),
+                Diagnostic::new(
+                    Code::InvalidListName,
+                    "no condition can name this list",
+                    context.clone(),
+                )
+                .expecting("a name without blanks, quotes, parentheses, commas and '='"),
             );
         }
-        self.unknown_keys(item, &["list", "items", "append", "override"], &context);
         let Some(items) = node::get(item, "items") else {
             return Err(node::missing("items", &context));
         };
@@ -151,9 +188,18 @@ impl Reader {
         let append = self.append_flag(item, &context)?;
         let overrides = self.overrides(item, &["items"], &["items"], &context)?;
         self.not_both(append, &overrides, &context)?;
-        let list = List { name, items, context };
+        self.unknown_keys(item, &["list", "items", "append", "override"], &context);
+        let list = List {
+            name,
+            items,
+            context,
+        };
         let append = append || overrides.append.iter().any(|key| key == "items");
-        self.act(if append { Action::AppendList(list) } else { Action::DefineList(list) });
+        self.act(if append {
+            Action::AppendList(list)
+        } else {
+            Action::DefineList(list)
+        });
         Ok(())
     }
 
@@ -162,20 +208,37 @@ impl Reader {
         let context = parent.down(Item::Macro, &name, item.span);
         if !condition::is_identifier(&name) {
             self.warn(
-                Diagnostic::new(Code::InvalidMacroName, "no condition can name this macro", context.clone())
-                    .expecting("a letter, then letters, digits and underscores"),
+                Diagnostic::new(
+                    Code::InvalidMacroName,
+                    "no condition can name this macro",
+                    context.clone(),
+                )
+                .expecting("a letter, then letters, digits and underscores"),
             );
         }
-        self.unknown_keys(item, &["macro", "condition", "append", "override"], &context);
         let condition = self.scalar(item, "condition", &context)?;
         let condition_context = context.down(Item::MacroCondition, "", condition.span);
         let condition = Text::of_scalar(self.file, condition);
         let append = self.append_flag(item, &context)?;
         let overrides = self.overrides(item, &["condition"], &["condition"], &context)?;
         self.not_both(append, &overrides, &context)?;
-        let object = Macro { name, condition, context, condition_context };
+        self.unknown_keys(
+            item,
+            &["macro", "condition", "append", "override"],
+            &context,
+        );
+        let object = Macro {
+            name,
+            condition,
+            context,
+            condition_context,
+        };
         let append = append || overrides.append.iter().any(|key| key == "condition");
-        self.act(if append { Action::AppendMacro(object) } else { Action::DefineMacro(object) });
+        self.act(if append {
+            Action::AppendMacro(object)
+        } else {
+            Action::DefineMacro(object)
+        });
         Ok(())
     }
 }

@@ -31,11 +31,18 @@ type Read<T> = Result<T, Box<Diagnostic>>;
 
 /// The value under a key. With duplicate keys the first one, as Falco's YAML reader has it.
 pub(super) fn get<'n>(item: &'n Node, key: &str) -> Option<&'n Node> {
-    item.as_map()?.iter().find(|(k, _)| k.as_str() == Some(key)).map(|(_, value)| value)
+    item.as_map()?
+        .iter()
+        .find(|(k, _)| k.as_str() == Some(key))
+        .map(|(_, value)| value)
 }
 
 pub(super) fn wrong(message: impl Into<String>, context: &Context) -> Box<Diagnostic> {
-    Box::new(Diagnostic::new(Code::ErrYamlValidate, message, context.clone()))
+    Box::new(Diagnostic::new(
+        Code::ErrYamlValidate,
+        message,
+        context.clone(),
+    ))
 }
 
 pub(super) fn missing(key: &str, context: &Context) -> Box<Diagnostic> {
@@ -56,20 +63,37 @@ impl Reader {
     }
 
     pub(super) fn place(&self, span: Span) -> Place {
-        Place { file: self.file, span }
+        Place {
+            file: self.file,
+            span,
+        }
     }
 
     /// The scalar under a key, neither null nor empty.
-    pub(super) fn scalar<'n>(&self, item: &'n Node, key: &str, context: &Context) -> Read<&'n Node> {
+    pub(super) fn scalar<'n>(
+        &self,
+        item: &'n Node,
+        key: &str,
+        context: &Context,
+    ) -> Read<&'n Node> {
         let Some(value) = get(item, key) else {
             return Err(missing(key, context));
         };
         if value.is_null() {
-            return Err(wrong(format!("nothing is written behind \"{key}\""), context));
+            return Err(wrong(
+                format!("nothing is written behind \"{key}\""),
+                context,
+            ));
         }
         let inner = context.down(Item::ValueFor, key, value.span);
         match value.as_str() {
-            None => Err(wrong(format!("\"{key}\" must be a single value, and this is {}", value.describe()), &inner)),
+            None => Err(wrong(
+                format!(
+                    "\"{key}\" must be a single value, and this is {}",
+                    value.describe()
+                ),
+                &inner,
+            )),
             Some("") => Err(wrong(format!("\"{key}\" must not be empty"), &inner)),
             Some(_) => Ok(value),
         }
@@ -77,7 +101,8 @@ impl Reader {
 
     /// The text under a key.
     pub(super) fn text(&self, item: &Node, key: &str, context: &Context) -> Read<String> {
-        self.scalar(item, key, context).map(|node| node.as_str().unwrap_or_default().to_owned())
+        self.scalar(item, key, context)
+            .map(|node| node.as_str().unwrap_or_default().to_owned())
     }
 
     /// The boolean under a key that may be missing.
@@ -90,7 +115,9 @@ impl Reader {
             Some(value) => Ok(Some(value)),
             None => {
                 let inner = context.down(Item::ValueFor, key, node.span);
-                Err(Box::new(wrong(format!("\"{key}\" is no boolean"), &inner).expecting("true or false")))
+                Err(Box::new(
+                    wrong(format!("\"{key}\" is no boolean"), &inner).expecting("true or false"),
+                ))
             }
         }
     }
@@ -105,7 +132,10 @@ impl Reader {
             Ok(value) => Ok(Some(value)),
             Err(_) => {
                 let inner = context.down(Item::ValueFor, key, node.span);
-                Err(Box::new(wrong(format!("\"{key}\" is no number"), &inner).expecting("a number of milliseconds")))
+                Err(Box::new(
+                    wrong(format!("\"{key}\" is no number"), &inner)
+                        .expecting("a number of milliseconds"),
+                ))
             }
         }
     }
@@ -113,13 +143,25 @@ impl Reader {
     pub(super) fn map(&self, node: &Node, what: &str, context: &Context) -> Read<()> {
         match node.as_map() {
             Some(_) => Ok(()),
-            None => Err(wrong(format!("{what} must be a map, and this is {}", node.describe()), context)),
+            None => Err(wrong(
+                format!("{what} must be a map, and this is {}", node.describe()),
+                context,
+            )),
         }
     }
 
-    pub(super) fn sequence<'n>(&self, node: &'n Node, what: &str, context: &Context) -> Read<&'n [Node]> {
-        node.as_seq()
-            .ok_or_else(|| wrong(format!("\"{what}\" must be a list, and this is {}", node.describe()), context))
+    pub(super) fn sequence<'n>(
+        &self,
+        node: &'n Node,
+        what: &str,
+        context: &Context,
+    ) -> Read<&'n [Node]> {
+        node.as_seq().ok_or_else(|| {
+            wrong(
+                format!("\"{what}\" must be a list, and this is {}", node.describe()),
+                context,
+            )
+        })
     }
 
     /// A sequence of scalars.
@@ -131,7 +173,10 @@ impl Reader {
                 Some(text) if !item.is_null() => out.push(text.to_owned()),
                 _ => {
                     let place = self.place(item.span);
-                    let message = format!("\"{key}\" must hold single values, and this is {}", item.describe());
+                    let message = format!(
+                        "\"{key}\" must hold single values, and this is {}",
+                        item.describe()
+                    );
                     return Err(Box::new(wrong(message, &inner).at(place)));
                 }
             }
@@ -144,8 +189,12 @@ impl Reader {
         let append = self.flag(item, "append", context)?.unwrap_or(false);
         if append {
             self.warn(
-                Diagnostic::new(Code::DeprecatedItem, "the key \"append\" is deprecated", context.clone())
-                    .expecting("an \"override\" map that says which keys to append"),
+                Diagnostic::new(
+                    Code::DeprecatedItem,
+                    "the key \"append\" is deprecated",
+                    context.clone(),
+                )
+                .expecting("an \"override\" map that says which keys to append"),
             );
         }
         Ok(append)
@@ -186,19 +235,35 @@ impl Reader {
                 }
                 other => {
                     let at = inner.down(Item::ValueFor, key, action.span);
-                    let message = format!("\"{}\" is no way to override \"{key}\"", other.unwrap_or_default());
-                    let allowed: Vec<&str> =
-                        [("append", can_append), ("replace", can_replace)].iter().filter(|a| a.1).map(|a| a.0).collect();
-                    return Err(Box::new(wrong(message, &at).expecting(allowed.join(" or "))));
+                    let message = format!(
+                        "\"{}\" is no way to override \"{key}\"",
+                        other.unwrap_or_default()
+                    );
+                    let allowed: Vec<&str> = [("append", can_append), ("replace", can_replace)]
+                        .iter()
+                        .filter(|a| a.1)
+                        .map(|a| a.0)
+                        .collect();
+                    return Err(Box::new(
+                        wrong(message, &at).expecting(allowed.join(" or ")),
+                    ));
                 }
             }
         }
         Ok(out)
     }
 
-    pub(super) fn not_both(&self, append: bool, overrides: &Overrides, context: &Context) -> Read<()> {
+    pub(super) fn not_both(
+        &self,
+        append: bool,
+        overrides: &Overrides,
+        context: &Context,
+    ) -> Read<()> {
         if append && !overrides.is_empty() {
-            return Err(wrong("\"append\" and \"override\" exclude each other", context));
+            return Err(wrong(
+                "\"append\" and \"override\" exclude each other",
+                context,
+            ));
         }
         Ok(())
     }
@@ -210,9 +275,13 @@ impl Reader {
             if !known.contains(&name) {
                 let place = self.place(key.span);
                 self.warn(
-                    Diagnostic::new(Code::UnknownKey, format!("nothing reads the key \"{name}\""), context.clone())
-                        .at(place)
-                        .suggesting(closest(name, known.iter().copied())),
+                    Diagnostic::new(
+                        Code::UnknownKey,
+                        format!("nothing reads the key \"{name}\""),
+                        context.clone(),
+                    )
+                    .at(place)
+                    .suggesting(closest(name, known.iter().copied())),
                 );
             }
         }
@@ -224,7 +293,9 @@ fn yaml_bool(text: &str) -> Option<bool> {
     let lower = text.to_ascii_lowercase();
     let first_upper = text.starts_with(|c: char| c.is_ascii_uppercase());
     // Words are all small, all capital, or capitalised; `tRUE` is none.
-    let regular = text == lower || text == text.to_ascii_uppercase() || first_upper && text[1..] == lower[1..];
+    let regular = text == lower
+        || text == text.to_ascii_uppercase()
+        || first_upper && text[1..] == lower[1..];
     if !regular {
         return None;
     }

@@ -50,27 +50,35 @@ impl Reader {
     pub(super) fn rule(&mut self, item: &Node, parent: &Context) -> Read<()> {
         let name = self.text(item, "rule", &parent.down(Item::Rule, "", item.span))?;
         let context = parent.down(Item::Rule, &name, item.span);
+        self.rule_parts(item, name, &context)?;
         self.unknown_keys(item, &KEYS, &context);
-        let append = self.append_flag(item, &context)?;
-        let overrides = self.overrides(item, &APPENDABLE, &REPLACEABLE, &context)?;
-        self.not_both(append, &overrides, &context)?;
+        Ok(())
+    }
+
+    fn rule_parts(&mut self, item: &Node, name: String, context: &Context) -> Read<()> {
+        let append = self.append_flag(item, context)?;
+        let overrides = self.overrides(item, &APPENDABLE, &REPLACEABLE, context)?;
+        self.not_both(append, &overrides, context)?;
         if !overrides.is_empty() {
-            return self.overriding(item, &name, &overrides, &context);
+            return self.overriding(item, &name, &overrides, context);
         }
         if append {
             let mut update = Update::new(&name, context.clone());
             if node::get(item, "condition").is_some() {
-                update.condition = Some(self.positioned(item, "condition", &context)?);
+                update.condition = Some(self.positioned(item, "condition", context)?);
             }
             if node::get(item, "exceptions").is_some() {
-                update.exceptions = Some(self.exceptions(item, &context, true)?);
+                update.exceptions = Some(self.exceptions(item, context, true)?);
             }
             self.act(Action::AppendRule(Box::new(update)));
             return Ok(());
         }
-        if ["condition", "output", "desc", "priority"].iter().all(|key| node::get(item, key).is_none()) {
-            let Some(enabled) = self.flag(item, "enabled", &context)? else {
-                return Err(node::missing("condition", &context));
+        if ["condition", "output", "desc", "priority"]
+            .iter()
+            .all(|key| node::get(item, key).is_none())
+        {
+            let Some(enabled) = self.flag(item, "enabled", context)? else {
+                return Err(node::missing("condition", context));
             };
             self.warn(
                 Diagnostic::new(
@@ -80,10 +88,10 @@ impl Reader {
                 )
                 .expecting("the same with \"override: {enabled: replace}\""),
             );
-            self.act(Action::EnableRule(name, enabled, context));
+            self.act(Action::EnableRule(name, enabled, context.clone()));
             return Ok(());
         }
-        self.definition(item, name, context)
+        self.definition(item, name, context.clone())
     }
 
     fn definition(&mut self, item: &Node, name: String, context: Context) -> Read<()> {
@@ -105,9 +113,13 @@ impl Reader {
             source,
             enabled: self.flag(item, "enabled", &context)?.unwrap_or(true),
             capture: self.flag(item, "capture", &context)?.unwrap_or(false),
-            capture_duration: self.number(item, "capture_duration", &context)?.unwrap_or(0),
+            capture_duration: self
+                .number(item, "capture_duration", &context)?
+                .unwrap_or(0),
             warn_evttypes: self.flag(item, "warn_evttypes", &context)?.unwrap_or(true),
-            skip_if_unknown: self.flag(item, "skip-if-unknown-filter", &context)?.unwrap_or(false),
+            skip_if_unknown: self
+                .flag(item, "skip-if-unknown-filter", &context)?
+                .unwrap_or(false),
             tags: self.tags(item, &context)?,
             exceptions: self.exceptions(item, &context, false)?,
             name,
@@ -120,38 +132,72 @@ impl Reader {
     }
 
     /// What is appended comes first, then what is replaced, then complaints about keys without an `override` entry.
-    fn overriding(&mut self, item: &Node, name: &str, overrides: &Overrides, context: &Context) -> Read<()> {
-        for (keys, word) in [(&overrides.append, "append"), (&overrides.replace, "replace")] {
+    fn overriding(
+        &mut self,
+        item: &Node,
+        name: &str,
+        overrides: &Overrides,
+        context: &Context,
+    ) -> Read<()> {
+        for (keys, word) in [
+            (&overrides.append, "append"),
+            (&overrides.replace, "replace"),
+        ] {
             if keys.is_empty() {
                 continue;
             }
             let mut update = Update::new(name, context.clone());
             for key in keys {
                 if node::get(item, key).is_none() {
-                    let message = format!("\"override\" wants to {word} \"{key}\", and the object has no such key");
+                    let message = format!(
+                        "\"override\" wants to {word} \"{key}\", and the object has no such key"
+                    );
                     return Err(wrong(message, context));
                 }
                 self.change(item, key, &mut update, context)?;
             }
             let update = Box::new(update);
-            self.act(if word == "append" { Action::AppendRule(update) } else { Action::ReplaceRule(update) });
+            self.act(if word == "append" {
+                Action::AppendRule(update)
+            } else {
+                Action::ReplaceRule(update)
+            });
         }
         for key in REPLACEABLE {
-            let Some(value) = node::get(item, key) else { continue };
-            if !overrides.append.iter().chain(&overrides.replace).any(|k| k == key) {
+            let Some(value) = node::get(item, key) else {
+                continue;
+            };
+            if !overrides
+                .append
+                .iter()
+                .chain(&overrides.replace)
+                .any(|k| k == key)
+            {
                 let inner = context.down(Item::Overrides, key, value.span);
                 return Err(Box::new(
-                    wrong(format!("\"{key}\" has no entry under \"override\""), &inner).expecting(format!(
-                        "\"{key}: {}\" there",
-                        if APPENDABLE.contains(&key) { "append\" or \"replace" } else { "replace" }
-                    )),
+                    wrong(format!("\"{key}\" has no entry under \"override\""), &inner).expecting(
+                        format!(
+                            "\"{key}: {}\" there",
+                            if APPENDABLE.contains(&key) {
+                                "append\" or \"replace"
+                            } else {
+                                "replace"
+                            }
+                        ),
+                    ),
                 ));
             }
         }
         Ok(())
     }
 
-    fn change(&mut self, item: &Node, key: &str, update: &mut Update, context: &Context) -> Read<()> {
+    fn change(
+        &mut self,
+        item: &Node,
+        key: &str,
+        update: &mut Update,
+        context: &Context,
+    ) -> Read<()> {
         match key {
             "condition" => update.condition = Some(self.positioned(item, key, context)?),
             "output" => update.output = Some(self.positioned(item, key, context)?),
@@ -169,7 +215,8 @@ impl Reader {
     }
 
     fn positioned(&self, item: &Node, key: &str, context: &Context) -> Read<Text> {
-        self.scalar(item, key, context).map(|node| Text::of_scalar(self.file, node))
+        self.scalar(item, key, context)
+            .map(|node| Text::of_scalar(self.file, node))
     }
 
     fn priority(&self, item: &Node, context: &Context) -> Read<Priority> {
@@ -178,8 +225,18 @@ impl Reader {
         text.parse().map_err(|why: vedette_event::UnknownPriority| {
             let inner = context.down(Item::RulePriority, "", node.span);
             let names = Priority::ALL.map(Priority::name);
-            let meant = closest(&text.to_ascii_lowercase(), names.map(str::to_ascii_lowercase).iter().map(String::as_str));
-            Box::new(wrong(format!("\"{text}\" is no priority"), &inner).expecting(why.to_string()).suggesting(meant))
+            let meant = closest(
+                &text.to_ascii_lowercase(),
+                names
+                    .map(str::to_ascii_lowercase)
+                    .iter()
+                    .map(String::as_str),
+            );
+            Box::new(
+                wrong(format!("\"{text}\" is no priority"), &inner)
+                    .expecting(why.to_string())
+                    .suggesting(meant),
+            )
         })
     }
 

@@ -22,11 +22,19 @@ struct Piece {
 #[derive(Clone, Copy, Debug)]
 enum Origin {
     /// Letter by letter from a scalar. Folding only ever changes white space, so places are counted in other characters.
-    Scalar { place: Place, style: Style, solid: usize },
+    Scalar {
+        place: Place,
+        style: Style,
+        solid: usize,
+    },
     /// Generated on behalf of a place.
     Fixed(Place),
     /// Substituted for a word of a scalar.
-    Word { place: Place, style: Style, solid: usize },
+    Word {
+        place: Place,
+        style: Style,
+        solid: usize,
+    },
 }
 
 fn solid_chars(text: &str) -> usize {
@@ -38,8 +46,18 @@ impl Text {
     pub fn of_scalar(file: FileId, node: &Node) -> Self {
         let mut text = Self::default();
         if let (Some(content), Some(style)) = (node.as_str(), node.style()) {
-            let place = Place { file, span: node.span };
-            text.push(content, Origin::Scalar { place, style, solid: 0 });
+            let place = Place {
+                file,
+                span: node.span,
+            };
+            text.push(
+                content,
+                Origin::Scalar {
+                    place,
+                    style,
+                    solid: 0,
+                },
+            );
         }
         text
     }
@@ -52,7 +70,10 @@ impl Text {
     }
 
     fn push(&mut self, content: &str, origin: Origin) {
-        self.pieces.push(Piece { at: self.text.len(), origin });
+        self.pieces.push(Piece {
+            at: self.text.len(),
+            origin,
+        });
         self.text.push_str(content);
     }
 
@@ -71,7 +92,10 @@ impl Text {
     pub fn join(&mut self, other: &Self) {
         let base = self.text.len();
         self.text.push_str(&other.text);
-        self.pieces.extend(other.pieces.iter().map(|p| Piece { at: p.at + base, origin: p.origin }));
+        self.pieces.extend(other.pieces.iter().map(|p| Piece {
+            at: p.at + base,
+            origin: p.origin,
+        }));
     }
 
     /// Puts generated text behind.
@@ -83,41 +107,44 @@ impl Text {
     #[must_use]
     pub fn trimmed(mut self) -> Self {
         let start = self.text.len() - self.text.trim_start().len();
-        self.substitute(0..start, "");
+        self.substitute(&[(0..start, String::new())]);
         self.text.truncate(self.text.trim_end().len());
         self
     }
 
-    /// Replaces a range that lies within one piece. What is put in stands for the place of what was taken out.
-    pub fn substitute(&mut self, range: std::ops::Range<usize>, with: &str) {
-        let Some(index) = self.piece_at(range.start) else {
-            self.text.replace_range(range, with);
-            return;
+    /// Replaces ranges, given in order and without overlaps, in one pass. What is put in stands for the place where its
+    /// range starts, white space aside.
+    pub fn substitute(&mut self, edits: &[(std::ops::Range<usize>, String)]) {
+        let old = std::mem::take(self);
+        let mut walk = Walk {
+            text: &old,
+            at: 0,
+            piece: 0,
+            solid: 0,
         };
-        let piece = self.pieces[index];
-        let (before, after) = match piece.origin {
-            Origin::Scalar { place, style, solid } => {
-                let from = solid + solid_chars(&self.text[piece.at..range.start]);
-                let to = from + solid_chars(&self.text[range.clone()]);
-                (
-                    Origin::Word { place, style, solid: from },
-                    Origin::Scalar { place, style, solid: to },
-                )
+        for (range, with) in edits {
+            walk.copy(range.start, Some(&mut *self));
+            let blanks = old.text[range.clone()].len() - old.text[range.clone()].trim_start().len();
+            walk.copy(range.start + blanks, None);
+            let origin = match walk.origin() {
+                Some(Origin::Scalar {
+                    place,
+                    style,
+                    solid,
+                }) => Some(Origin::Word {
+                    place,
+                    style,
+                    solid,
+                }),
+                other => other,
+            };
+            walk.copy(range.end, None);
+            match origin {
+                Some(origin) => self.push(with, origin),
+                None => self.text.push_str(with),
             }
-            fixed => (fixed, fixed),
-        };
-        let shift = |at: usize| at - range.len() + with.len();
-        let rest: Vec<Piece> = self.pieces[index + 1..]
-            .iter()
-            .map(|p| Piece { at: if p.at >= range.end { shift(p.at) } else { range.start + with.len() }, ..*p })
-            .collect();
-        self.pieces.truncate(if piece.at == range.start { index } else { index + 1 });
-        if !with.is_empty() {
-            self.pieces.push(Piece { at: range.start, origin: before });
         }
-        self.pieces.push(Piece { at: range.start + with.len(), origin: after });
-        self.pieces.extend(rest);
-        self.text.replace_range(range, with);
+        walk.copy(old.text.len(), Some(self));
     }
 
     fn piece_at(&self, at: usize) -> Option<usize> {
@@ -128,15 +155,31 @@ impl Text {
     pub fn place(&self, start: usize, end: usize, files: &Files<'_>) -> Option<Place> {
         let index = self.piece_at(start)?;
         let piece = self.pieces[index];
-        let limit = self.pieces.get(index + 1).map_or(self.text.len(), |next| next.at);
+        let limit = self
+            .pieces
+            .get(index + 1)
+            .map_or(self.text.len(), |next| next.at);
         let (place, style, from, len) = match piece.origin {
             Origin::Fixed(place) => return Some(place),
-            Origin::Word { place, style, solid } => (place, style, solid, 1),
-            Origin::Scalar { place, style, solid } => {
+            Origin::Word {
+                place,
+                style,
+                solid,
+            } => (place, style, solid, 1),
+            Origin::Scalar {
+                place,
+                style,
+                solid,
+            } => {
                 let upto = self.floor(start.min(self.text.len()));
                 let stop = self.floor(end.min(limit).max(upto));
                 let from = solid + solid_chars(&self.text[piece.at..upto]);
-                (place, style, from, solid_chars(&self.text[upto..stop]).max(1))
+                (
+                    place,
+                    style,
+                    from,
+                    solid_chars(&self.text[upto..stop]).max(1),
+                )
             }
         };
         Some(locate(place, style, from, len, files))
@@ -150,6 +193,61 @@ impl Text {
     }
 }
 
+/// Goes through a text once, from left to right.
+struct Walk<'a> {
+    text: &'a Text,
+    at: usize,
+    piece: usize,
+    /// Solid characters between the start of the piece and `at`.
+    solid: usize,
+}
+
+impl Walk<'_> {
+    /// Origin of the place reached.
+    fn origin(&mut self) -> Option<Origin> {
+        let pieces = &self.text.pieces;
+        while pieces
+            .get(self.piece + 1)
+            .is_some_and(|next| next.at <= self.at)
+        {
+            self.piece += 1;
+            self.solid = 0;
+        }
+        Some(match pieces.get(self.piece)?.origin {
+            Origin::Scalar {
+                place,
+                style,
+                solid,
+            } => Origin::Scalar {
+                place,
+                style,
+                solid: solid + self.solid,
+            },
+            other => other,
+        })
+    }
+
+    /// Goes on to `to`, copying what is passed.
+    fn copy(&mut self, to: usize, mut out: Option<&mut Text>) {
+        while self.at < to {
+            let origin = self.origin();
+            let end = self
+                .text
+                .pieces
+                .get(self.piece + 1)
+                .map_or(to, |next| next.at.min(to));
+            let passed = &self.text.text[self.at..end];
+            match (&mut out, origin) {
+                (Some(out), Some(origin)) => out.push(passed, origin),
+                (Some(out), None) => out.text.push_str(passed),
+                (None, _) => {}
+            }
+            self.solid += solid_chars(passed);
+            self.at = end;
+        }
+    }
+}
+
 /// The place of `len` solid characters after the first `from` of a scalar.
 fn locate(place: Place, style: Style, from: usize, len: usize, files: &Files<'_>) -> Place {
     let text = files.text(place.file);
@@ -160,11 +258,18 @@ fn locate(place: Place, style: Style, from: usize, len: usize, files: &Files<'_>
     let (Some(start), rest) = (solids.nth(from), solids) else {
         return place;
     };
-    let last = if len > 1 { rest.take(len - 1).last().unwrap_or(start) } else { start };
+    let last = if len > 1 {
+        rest.take(len - 1).last().unwrap_or(start)
+    } else {
+        start
+    };
     let start = place.span.start + start;
     let last = place.span.start + last;
     let end = last + text[last..].chars().next().map_or(0, char::len_utf8);
-    Place { file: place.file, span: span_at(text, start, end) }
+    Place {
+        file: place.file,
+        span: span_at(text, start, end),
+    }
 }
 
 /// The span of a range of a text, with line and column counted.
@@ -231,15 +336,25 @@ mod tests {
     fn scalar(yaml: &str) -> (Text, Vec<(String, String)>) {
         let parsed = vedette_yaml::parse(yaml);
         let node = parsed.documents[0].root.get("c").unwrap();
-        (Text::of_scalar(FileId(0), node), vec![("f".into(), yaml.into())])
+        (
+            Text::of_scalar(FileId(0), node),
+            vec![("f".into(), yaml.into())],
+        )
     }
 
     /// What stands in the file where `word` of the text was written.
     fn found(yaml: &str, word: &str) -> (u32, u32, String) {
         let (text, files) = scalar(yaml);
         let start = text.as_str().find(word).unwrap();
-        let span = text.place(start, start + word.len(), &Files(&files)).unwrap().span;
-        (span.line, span.column, yaml[span.start..span.end].to_owned())
+        let span = text
+            .place(start, start + word.len(), &Files(&files))
+            .unwrap()
+            .span;
+        (
+            span.line,
+            span.column,
+            yaml[span.start..span.end].to_owned(),
+        )
     }
 
     #[test]
@@ -253,7 +368,11 @@ mod tests {
             ("c: \"a \\\"b\\\"\\n \\x41 target\"", 1, 20),
             ("c: é 注\n   target", 2, 4),
         ] {
-            assert_eq!(found(yaml, "target"), (line, column, "target".into()), "{yaml:?}");
+            assert_eq!(
+                found(yaml, "target"),
+                (line, column, "target".into()),
+                "{yaml:?}"
+            );
         }
     }
 
@@ -262,12 +381,16 @@ mod tests {
         let yaml = "c: x in (mylist) and target\n";
         let (mut text, files) = scalar(yaml);
         let at = text.as_str().find("mylist").unwrap();
-        text.substitute(at..at + 6, "one, two, three");
+        text.substitute(&[(at..at + 6, "one, two, three".into())]);
         assert_eq!(text.as_str(), "x in (one, two, three) and target");
         let files = Files(&files);
         for (word, column) in [("two", 10), ("target", 22), ("in", 6)] {
             let at = text.as_str().find(word).unwrap();
-            assert_eq!(text.place(at, at + word.len(), &files).unwrap().span.column, column, "{word}");
+            assert_eq!(
+                text.place(at, at + word.len(), &files).unwrap().span.column,
+                column,
+                "{word}"
+            );
         }
     }
 }

@@ -1,0 +1,596 @@
+//! The collection compiled: lists expanded, macros resolved, rules checked.
+
+use std::collections::BTreeSet;
+
+use super::{
+    ExtraFormat, Loaded, LoadedException, LoadedList, LoadedMacro, LoadedRule, Options,
+    missing_plugin, texts,
+};
+use crate::catalogue::{Catalogue, SYSCALL};
+use crate::check::{Checker, Lint, Problem, deprecated};
+use crate::collection::{Collection, RuleInfo};
+use crate::condition::{self, At, Expr, SyntaxError};
+use crate::diagnostic::{Code, Context, Diagnostic, Files, Item, Place, closest};
+use crate::kinds::{self, Kinds};
+use crate::output::{ExtraField, Format, FormatError, appended};
+use crate::resolve::lists::{Lists, MAX_TEXT};
+use crate::resolve::macros::{self, Known, Tree};
+use crate::resolve::{Texts, exceptions};
+use crate::source::objects::PluginVersion;
+use crate::source::text::Text;
+use crate::typed;
+use crate::version::Version;
+
+/// Fields whose mention in an output is worth a warning.
+const DEPRECATED_IN_OUTPUT: [&str; 6] = [
+    "evt.dir",
+    "evt.latency",
+    "evt.latency.s",
+    "evt.latency.ns",
+    "evt.latency.human",
+    "evt.wait_latency",
+];
+
+/// Deprecated, expands to nothing.
+const CONTAINER_INFO: &str = "%container.info";
+
+pub(super) fn compile(
+    collection: &Collection,
+    catalogue: &Catalogue,
+    options: &Options,
+    files: &Files<'_>,
+    stop: bool,
+) -> Loaded {
+    let mut compiler = Compiler {
+        collection,
+        catalogue,
+        options,
+        files,
+        stop,
+        lists: Lists::expand(collection),
+        texts: Texts::default(),
+        macros: Vec::new(),
+        used: BTreeSet::new(),
+        out: Loaded {
+            required_engine: collection.engine,
+            required_plugins: collection.plugins.clone(),
+            ..Loaded::default()
+        },
+    };
+    compiler.plugins();
+    if compiler.run().is_ok() {
+        compiler.unused();
+    }
+    compiler.finish()
+}
+
+/// A macro on its way.
+struct Parsed {
+    tree: Option<Tree>,
+    resolved: bool,
+    macros: Vec<String>,
+    lists: Vec<String>,
+}
+
+struct Compiler<'a> {
+    collection: &'a Collection,
+    catalogue: &'a Catalogue,
+    options: &'a Options,
+    files: &'a Files<'a>,
+    stop: bool,
+    lists: Lists,
+    texts: Texts,
+    macros: Vec<Parsed>,
+    /// Names of macros that something uses.
+    used: BTreeSet<String>,
+    out: Loaded,
+}
+
+/// Stopped at the first error.
+struct Stopped;
+
+impl Compiler<'_> {
+    fn warn(&mut self, diagnostic: Diagnostic) {
+        self.out.diagnostics.push(diagnostic);
+    }
+
+    fn fail(&mut self, diagnostic: Diagnostic) -> Result<(), Stopped> {
+        self.out.diagnostics.push(diagnostic);
+        if self.stop { Err(Stopped) } else { Ok(()) }
+    }
+
+    fn plugins(&mut self) {
+        let Some(there) = &self.options.plugins else {
+            return;
+        };
+        let met = |wanted: &PluginVersion| {
+            wanted.version.parse::<Version>().is_ok_and(|version| {
+                there
+                    .iter()
+                    .any(|(name, have)| *name == wanted.name && have.satisfies(version))
+            })
+        };
+        self.out.missing_plugins = self
+            .collection
+            .plugins
+            .iter()
+            .filter(|group| !group.iter().any(met))
+            .cloned()
+            .collect();
+    }
+
+    fn run(&mut self) -> Result<(), Stopped> {
+        self.parse_macros()?;
+        self.resolve_macros()?;
+        for entry in self.collection.rules.iter() {
+            if entry.info.unknown_source {
+                continue;
+            }
+            match self.rule(&entry.info) {
+                Ok(Some(rule)) => self.out.rules.push(rule),
+                Ok(None) => {}
+                Err(diagnostic) => self.fail(*diagnostic)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn parse_macros(&mut self) -> Result<(), Stopped> {
+        for entry in self.collection.macros.iter() {
+            let object = &entry.info;
+            let (tree, lists) =
+                match self.parse(object.condition.clone(), &object.condition_context) {
+                    Ok((expr, lists)) => (Some(Tree::new(expr)), lists),
+                    Err(diagnostic) => {
+                        self.fail(*diagnostic)?;
+                        (None, Vec::new())
+                    }
+                };
+            self.macros.push(Parsed {
+                tree,
+                resolved: false,
+                macros: Vec::new(),
+                lists,
+            });
+        }
+        Ok(())
+    }
+
+    fn resolve_macros(&mut self) -> Result<(), Stopped> {
+        for (i, entry) in self.collection.macros.iter().enumerate() {
+            let Some(tree) = self.macros[i].tree.clone() else {
+                continue;
+            };
+            match self.splice(&tree.expr, entry.visibility, &entry.info.context) {
+                Ok((tree, names)) => {
+                    let parsed = &mut self.macros[i];
+                    parsed.tree = Some(tree);
+                    parsed.resolved = true;
+                    parsed.macros = names;
+                }
+                Err(diagnostic) => {
+                    self.macros[i].tree = None;
+                    self.fail(*diagnostic)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Substitutes lists in a text and parses it.
+    fn parse(
+        &mut self,
+        mut text: Text,
+        context: &Context,
+    ) -> Result<(Expr, Vec<String>), Box<Diagnostic>> {
+        let Ok(lists) = self.lists.substitute(&mut text) else {
+            let message = format!("with its lists the condition is longer than {MAX_TEXT} bytes");
+            let context = context.down_to(Item::ConditionExpression, "", context.last().place);
+            return Err(Box::new(Diagnostic::new(
+                Code::ErrCompileCondition,
+                message,
+                context,
+            )));
+        };
+        let parsed = condition::parse(text.as_str(), self.texts.next());
+        self.texts.add(text);
+        match parsed {
+            Ok(expr) => Ok((expr, lists)),
+            Err(SyntaxError {
+                at,
+                message,
+                expected,
+            }) => {
+                let mut d = self.about(Code::ErrCompileCondition, message, context, at);
+                d.expected = expected;
+                Err(Box::new(d))
+            }
+        }
+    }
+
+    /// A complaint about a stretch of a condition.
+    fn about(&self, code: Code, message: String, context: &Context, at: At) -> Diagnostic {
+        let place = self.place(at, context);
+        Diagnostic::new(
+            code,
+            message,
+            context.down_to(Item::ConditionExpression, "", place),
+        )
+    }
+
+    fn place(&self, at: At, context: &Context) -> Place {
+        self.texts
+            .place(at, self.files)
+            .unwrap_or(context.last().place)
+    }
+
+    /// Splices macros that were defined before the moment `visibility`.
+    fn splice(
+        &mut self,
+        expr: &Expr,
+        visibility: u32,
+        context: &Context,
+    ) -> Result<(Tree, Vec<String>), Box<Diagnostic>> {
+        let look_up = |name: &str| {
+            let position = self.collection.macros.position(name)?;
+            let entry = self.collection.macros.get(name)?;
+            if entry.index >= visibility {
+                return None;
+            }
+            let parsed = self.macros.get(position)?;
+            Some(match &parsed.tree {
+                None => Known::Broken,
+                Some(tree) if parsed.resolved => Known::Resolved(tree.clone()),
+                Some(tree) => Known::Raw(tree.clone()),
+            })
+        };
+        let mut names = Vec::new();
+        match macros::splice(expr, &look_up, &mut names) {
+            Ok(tree) => {
+                self.used.extend(names.iter().cloned());
+                // Macros inside macros are used by this one too.
+                let inner: Vec<String> = names
+                    .iter()
+                    .filter_map(|name| self.collection.macros.position(name))
+                    .flat_map(|i| self.macros[i].macros.iter().cloned())
+                    .collect();
+                for name in inner {
+                    if !names.contains(&name) {
+                        names.push(name);
+                    }
+                }
+                Ok((tree, names))
+            }
+            Err((word, problem)) => Err(Box::new(
+                self.macro_problem(&word, &problem, visibility, context),
+            )),
+        }
+    }
+
+    fn macro_problem(
+        &self,
+        word: &condition::Word,
+        problem: &macros::Problem,
+        visibility: u32,
+        context: &Context,
+    ) -> Diagnostic {
+        let name = &word.text;
+        let later = self
+            .collection
+            .macros
+            .get(name)
+            .filter(|entry| entry.index >= visibility);
+        let message = match problem {
+            macros::Problem::Undefined if later.is_some() => {
+                format!(
+                    "the macro \"{name}\" is defined later, and macros only see those before them"
+                )
+            }
+            macros::Problem::Undefined => format!("there is no macro \"{name}\""),
+            macros::Problem::Broken => format!("the macro \"{name}\" is not sound"),
+            macros::Problem::Loop => format!("the macro \"{name}\" leads back to itself"),
+            macros::Problem::TooLarge => {
+                format!("with the macro \"{name}\" the condition grows too large")
+            }
+        };
+        let mut d = self.about(Code::ErrValidate, message, context, word.at);
+        if *problem == macros::Problem::Undefined && later.is_none() {
+            d.suggestion = closest(name, self.collection.macros.names());
+            if self.collection.lists.get(name).is_some() {
+                d.expected = Some("a macro; this name is a list".to_owned());
+            }
+        }
+        if let (macros::Problem::Broken, Some(entry)) = (problem, self.collection.macros.get(name))
+        {
+            d = d.note(entry.info.context.last().place, "it is defined here");
+        }
+        d
+    }
+
+    fn rule(&mut self, info: &RuleInfo) -> Result<Option<LoadedRule>, Box<Diagnostic>> {
+        let rule = &info.rule;
+        let text = exceptions::condition(info)?;
+        let mut checker = Checker::new(self.catalogue, &rule.source);
+
+        let (behind, extra) = appended(
+            &self.options.append_output,
+            &rule.name,
+            &rule.source,
+            &rule.tags,
+        );
+        let mut output = rule.output.clone();
+        output.push_generated(&behind, rule.output_context.last().place);
+        if output.as_str().contains(CONTAINER_INFO) {
+            self.warn(
+                Diagnostic::new(
+                    Code::DeprecatedItem,
+                    "%container.info is deprecated and stands for nothing",
+                    rule.context.clone(),
+                )
+                .at(rule.output_context.last().place),
+            );
+            while let Some(at) = output.as_str().find(CONTAINER_INFO) {
+                output.substitute(&[(at..at + CONTAINER_INFO.len(), String::new())]);
+            }
+        }
+        let format = match Format::parse(output.as_str(), &mut checker) {
+            Ok(format) => format,
+            Err(why) => return self.bad_output(info, &output, why).map(|()| None),
+        };
+        self.deprecated_in(output.as_str(), &rule.output_context);
+        let mut extra_fields = Vec::new();
+        for field in extra {
+            match extra_format(field, &mut checker) {
+                Ok(made) => extra_fields.push(made),
+                Err(why) => {
+                    return self
+                        .bad_output(
+                            info,
+                            &output,
+                            FormatError {
+                                unknown: false,
+                                ..why
+                            },
+                        )
+                        .map(|()| None);
+                }
+            }
+        }
+
+        let (expr, lists) = self.parse(text, &rule.condition_context)?;
+        let (tree, macros) = self.splice(&expr, u32::MAX, &rule.context)?;
+        let checked = checker.condition(&tree.expr);
+        let lints = std::mem::take(&mut checker.lints);
+        // Falco looks for these two before it compiles, and for the others while it does.
+        let early = |lint: &&Lint| matches!(lint.code, Code::UnsafeNaCheck | Code::DeprecatedItem);
+        self.lints(lints.iter().filter(early), info);
+        let condition = match checked {
+            Ok(condition) => condition,
+            Err(problem) => return self.bad_condition(info, *problem).map(|()| None),
+        };
+        self.lints(lints.iter().filter(|lint| !early(lint)), info);
+        let kinds = if rule.source == SYSCALL {
+            match kinds::infer(&tree.expr) {
+                Ok(kinds) => kinds,
+                Err(kinds::Unknowable(at)) => {
+                    let message = "evt.type can only be compared with names".to_owned();
+                    return Err(Box::new(self.about(
+                        Code::ErrCompileCondition,
+                        message,
+                        &rule.condition_context,
+                        at,
+                    )));
+                }
+            }
+        } else {
+            kinds::of_plugins()
+        };
+        if rule.source == SYSCALL && rule.warn_evttypes {
+            let named = kinds::named_by(&tree.expr).unwrap_or_else(|_| Kinds::all());
+            if named.is_empty() || named.len() > kinds::MANY {
+                self.no_event_types(info, &named);
+            }
+        }
+        Ok(Some(LoadedRule {
+            rule: typed::Rule {
+                name: rule.name.clone(),
+                desc: rule.desc.clone(),
+                priority: rule.priority,
+                source: rule.source.clone(),
+                tags: rule.tags.clone(),
+                condition,
+                kinds: kinds::live(&kinds),
+                output: output.as_str().to_owned(),
+                capture: rule.capture,
+                capture_duration: rule.capture_duration,
+            },
+            enabled: rule.enabled,
+            format,
+            extra_fields,
+            condition: rule.condition.as_str().to_owned(),
+            output: rule.output.as_str().to_owned(),
+            expanded: std::rc::Rc::unwrap_or_clone(tree.expr),
+            kinds,
+            macros,
+            lists,
+            exceptions: rule
+                .exceptions
+                .iter()
+                .map(|e| LoadedException {
+                    name: e.name.clone(),
+                    fields: texts(&e.fields),
+                    comps: texts(&e.comps),
+                    values: e.values.len(),
+                })
+                .collect(),
+            context: rule.context.clone(),
+        }))
+    }
+
+    fn no_event_types(&mut self, info: &RuleInfo, kinds: &Kinds) {
+        let message = if kinds.is_empty() {
+            "the condition can be true at no event type at all".to_owned()
+        } else {
+            format!(
+                "the condition can be true at {} event types, which costs speed",
+                kinds.len()
+            )
+        };
+        self.warn(
+            Diagnostic::new(Code::NoEvttype, message, info.rule.context.clone())
+                .expecting("a comparison of evt.type that narrows it"),
+        );
+    }
+
+    fn lints<'l>(&mut self, lints: impl Iterator<Item = &'l Lint>, info: &RuleInfo) {
+        for lint in lints {
+            let d = self.about(
+                lint.code,
+                lint.message.clone(),
+                &info.rule.condition_context,
+                lint.at,
+            );
+            self.warn(d);
+        }
+    }
+
+    fn deprecated_in(&mut self, output: &str, context: &Context) {
+        for name in DEPRECATED_IN_OUTPUT {
+            if output.contains(name) {
+                self.warn(Diagnostic::new(
+                    Code::DeprecatedItem,
+                    deprecated(name),
+                    context.clone(),
+                ));
+            }
+        }
+    }
+
+    fn bad_output(
+        &mut self,
+        info: &RuleInfo,
+        output: &Text,
+        why: FormatError,
+    ) -> Result<(), Box<Diagnostic>> {
+        let skip = why.unknown && info.rule.skip_if_unknown;
+        let code = if skip {
+            Code::UnknownFilter
+        } else {
+            Code::ErrCompileOutput
+        };
+        let place = output.place(why.range.start, why.range.end, self.files);
+        let mut d = Diagnostic::new(code, why.message, info.rule.output_context.clone())
+            .suggesting(why.suggestion);
+        d.place = place.unwrap_or(d.place);
+        if skip {
+            self.warn(d);
+            return Ok(());
+        }
+        Err(Box::new(d))
+    }
+
+    fn bad_condition(&mut self, info: &RuleInfo, problem: Problem) -> Result<(), Box<Diagnostic>> {
+        let skip = problem.unknown && info.rule.skip_if_unknown;
+        let code = if skip {
+            Code::UnknownFilter
+        } else {
+            Code::ErrCompileCondition
+        };
+        let mut d = self.about(
+            code,
+            problem.message,
+            &info.rule.condition_context,
+            problem.at,
+        );
+        d.expected = problem.expected;
+        d.suggestion = problem.suggestion;
+        if skip {
+            self.warn(d);
+            return Ok(());
+        }
+        Err(Box::new(d))
+    }
+
+    fn unused(&mut self) {
+        for entry in self.collection.macros.iter() {
+            if !self.used.contains(&entry.info.name) {
+                let message = format!("nothing uses the macro \"{}\"", entry.info.name);
+                self.warn(Diagnostic::new(
+                    Code::UnusedMacro,
+                    message,
+                    entry.info.context.clone(),
+                ));
+            }
+        }
+        let unused: Vec<&str> = self
+            .lists
+            .iter()
+            .filter(|l| !l.used)
+            .map(|l| l.name.as_str())
+            .collect();
+        for name in unused {
+            if let Some(entry) = self.collection.lists.get(name) {
+                let message = format!("nothing uses the list \"{name}\"");
+                let d = Diagnostic::new(Code::UnusedList, message, entry.info.context.clone());
+                self.out.diagnostics.push(d);
+            }
+        }
+        for group in &self.out.missing_plugins.clone() {
+            let whole = Context::file(crate::diagnostic::FileId(0));
+            self.warn(Diagnostic::new(
+                Code::WarningExtension,
+                missing_plugin(group),
+                whole,
+            ));
+        }
+    }
+
+    fn finish(mut self) -> Loaded {
+        for (entry, parsed) in self.collection.macros.iter().zip(self.macros) {
+            let Some(tree) = parsed.tree.filter(|_| parsed.resolved) else {
+                continue;
+            };
+            let expanded = std::rc::Rc::unwrap_or_clone(tree.expr);
+            self.out.macros.push(LoadedMacro {
+                name: entry.info.name.clone(),
+                condition: entry.info.condition.as_str().to_owned(),
+                kinds: kinds::infer(&expanded).unwrap_or_else(|_| Kinds::all()),
+                expanded,
+                macros: parsed.macros,
+                lists: parsed.lists,
+                used: self.used.contains(&entry.info.name),
+                context: entry.info.context.clone(),
+            });
+        }
+        for (entry, list) in self.collection.lists.iter().zip(self.lists.iter()) {
+            self.out.lists.push(LoadedList {
+                name: list.name.clone(),
+                items: entry.info.items.clone(),
+                expanded: list.items.clone(),
+                lists: list.uses.clone(),
+                used: list.used,
+                context: entry.info.context.clone(),
+            });
+        }
+        self.out
+    }
+}
+
+fn extra_format(
+    field: &ExtraField,
+    checker: &mut Checker<'_>,
+) -> Result<(String, ExtraFormat), FormatError> {
+    match field {
+        ExtraField::Field(name) => {
+            let format = Format::parse(&format!("%{name}"), checker)?;
+            match format.only_field() {
+                Some(field) => Ok((name.clone(), ExtraFormat::Field(Box::new(field.clone())))),
+                None => Ok((name.clone(), ExtraFormat::Text(format))),
+            }
+        }
+        ExtraField::Named(name, format) => Ok((
+            name.clone(),
+            ExtraFormat::Text(Format::parse(format, checker)?),
+        )),
+    }
+}
