@@ -29,7 +29,11 @@ fn no_type_is_missing_and_none_is_made_up() {
         let name = expected["type"].as_str().unwrap();
         let ours = find(name).unwrap_or_else(|| panic!("{name} has no row"));
         if let Some(severity) = expected["typical_numeric"].as_f64() {
-            assert!((ours.severity - severity).abs() < 0.01, "{name}: {}", ours.severity);
+            assert!(
+                (ours.severity - severity).abs() < 0.01,
+                "{name}: {}",
+                ours.severity
+            );
         }
         *covered.entry(format!("{:?}", ours.coverage)).or_insert(0) += 1;
     }

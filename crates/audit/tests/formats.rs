@@ -71,14 +71,21 @@ fn findings_fit_the_schemas_of_guardduty_security_hub_and_ocsf() {
     let guardduty_schema = schema(&root, "guardduty_finding.schema.json");
     let asff_schema = schema(&root, "asff_finding.schema.json");
     let ocsf_schemas = OcsfVersion::ALL.map(|version| {
-        let file = format!("../ocsf_schema/detection_finding_{}.schema.json", version.name());
+        let file = format!(
+            "../ocsf_schema/detection_finding_{}.schema.json",
+            version.name()
+        );
         (version, schema(&root, &file))
     });
     let mut validated = 0;
     let mut check = |schema: &Value, value: &Value| {
         validated += 1;
         let complaints = complaints(schema, value);
-        assert!(complaints.is_empty(), "{}\n{value:#}", complaints.join("\n"));
+        assert!(
+            complaints.is_empty(),
+            "{}\n{value:#}",
+            complaints.join("\n")
+        );
     };
     for finding in &findings {
         check(&guardduty_schema, &guardduty(finding, &origin));
@@ -98,7 +105,10 @@ fn findings_fit_the_schemas_of_guardduty_security_hub_and_ocsf() {
         let event = guardduty_event(finding, &origin);
         assert_eq!(event["detail"]["id"], finding.id.as_str());
     }
-    println!("{} findings, {validated} documents validated", findings.len());
+    println!(
+        "{} findings, {validated} documents validated",
+        findings.len()
+    );
 }
 
 #[test]
