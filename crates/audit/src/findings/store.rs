@@ -183,10 +183,11 @@ fn id(parts: &[&str]) -> String {
         digest.update((part.len() as u64).to_le_bytes());
         digest.update(part.as_bytes());
     }
-    digest.finalize()[..16]
+    let bytes = digest.finalize();
+    let number = bytes[..16]
         .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+        .fold(0u128, |number, byte| number << 8 | u128::from(*byte));
+    format!("{number:032x}")
 }
 
 /// What a hit did.

@@ -66,6 +66,21 @@ pub struct ListFault {
     pub text: String,
 }
 
+/// Types of Alien Vault's exchange that are read.
+const OTX_KINDS: [&str; 8] = [
+    "ipv4",
+    "ipv6",
+    "cidr",
+    "domain",
+    "domain name",
+    "hostname",
+    "sha256",
+    "filehash-sha256",
+];
+
+/// Finds the entries in a list that is JSON.
+type Walk = fn(Json<'_>, &mut dyn FnMut(&str));
+
 /// Faults of one input that are kept: a file in the wrong format has as many as lines.
 const MAX_FAULTS: usize = 100;
 
@@ -116,7 +131,7 @@ impl Reader {
             match (words.next(), words.next()) {
                 (Some("ExitAddress"), Some(address)) => self.take(at + 1, address),
                 // The other lines of Tor's list.
-                (Some("ExitNode" | "Published" | "LastStatus"), _) | (None, _) => {}
+                (Some("ExitNode" | "Published" | "LastStatus") | None, _) => {}
                 (Some(word), _) => self.take(at + 1, word),
             }
         }
@@ -147,19 +162,7 @@ impl Reader {
         for (at, line) in text.lines().enumerate().skip(1) {
             let fields = csv(line);
             let kind = fields.first().map(|kind| kind.trim().to_ascii_lowercase());
-            let wanted = matches!(
-                kind.as_deref(),
-                Some(
-                    "ipv4"
-                        | "ipv6"
-                        | "cidr"
-                        | "domain"
-                        | "domain name"
-                        | "hostname"
-                        | "sha256"
-                        | "filehash-sha256"
-                )
-            );
+            let wanted = kind.is_some_and(|kind| OTX_KINDS.contains(&kind.as_str()));
             // Indicators of other kinds, such as URLs, are no fault of the list.
             if let Some(entry) = fields.get(1).filter(|_| wanted) {
                 self.take(at + 1, entry);
@@ -204,7 +207,7 @@ impl Reader {
         }
     }
 
-    fn json(&mut self, input: &[u8], walk: fn(Json<'_>, &mut dyn FnMut(&str))) {
+    fn json(&mut self, input: &[u8], walk: Walk) {
         let mut tape = Tape::default();
         let root = match tape.parse(input, 0) {
             Ok(_) => tape.root(input),
@@ -251,7 +254,7 @@ fn indicator(text: &str) -> Option<Indicator> {
                 && label.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
         })
         // The last label of an address that was cut is a number.
-        && labels.last().is_some_and(|label| label.bytes().any(|b| b.is_ascii_alphabetic()));
+        && labels.clone().next_back().is_some_and(|label| label.bytes().any(|b| b.is_ascii_alphabetic()));
     sound.then(|| Indicator::Domain(text.trim_end_matches('.').to_ascii_lowercase()))
 }
 
