@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use vedette_event::{FieldRef, Priority};
-use vedette_rules::LoadedRule;
-use vedette_rules::load::ExtraFormat;
+
+use vedette_rules::load::{ExtraFormat, LoadedRule};
 use vedette_rules::output::Format;
 use vedette_rules::program::{Mode, Program};
 

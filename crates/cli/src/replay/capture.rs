@@ -34,6 +34,16 @@ pub(super) fn replay(
         };
         let event = match item {
             Item::Event(event) => event,
+            // It tells what was known already: the tables take it in, the rules do not see it.
+            Item::State(event) => {
+                state.apply(&event);
+                continue;
+            }
+            // What is known of processes does not outlive a section.
+            Item::Section(_) if outcome.events > 0 => {
+                state = State::new(settings(&plan.hostname));
+                continue;
+            }
             other => {
                 if let Some(boot) = boot(&other) {
                     state.boot(&boot);

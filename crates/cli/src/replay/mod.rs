@@ -137,7 +137,7 @@ pub(crate) fn run(
             });
         }
         // Dropping the receivers at the first failure ends the threads: their next alert has nowhere to go.
-        let drain = |receivers: Vec<Receiver<Message>>| {
+        let mut drain = |receivers: Vec<Receiver<Message>>| {
             for (index, receiver) in receivers.into_iter().enumerate() {
                 loop {
                     match receiver.recv() {
