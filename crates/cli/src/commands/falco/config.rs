@@ -89,6 +89,25 @@ impl Config {
         }
     }
 
+    /// Event sources of the plugins that are loaded.
+    pub(super) fn plugin_sources(&self) -> Vec<String> {
+        let plugins = self
+            .get("load_plugins")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten();
+        let names = plugins.filter_map(Value::as_str);
+        let of = |name: &str| {
+            vedette_audit::Source::ALL
+                .into_iter()
+                .find(|source| source.plugin() == name)
+        };
+        names
+            .filter_map(of)
+            .map(|source| source.name().to_owned())
+            .collect()
+    }
+
     /// `rules:` selections in order: whether to enable, and what.
     pub(super) fn selections(&self) -> Vec<(bool, Selector)> {
         let mut out = Vec::new();

@@ -48,13 +48,13 @@ struct Line {
     list: bool,
     describe: Option<String>,
     version: bool,
+    sources: Vec<String>,
 }
 
 /// Options with a value that have no meaning here.
 const IGNORED_WITH_VALUE: &[&str] = &[
     "-M",
     "--duration-to-tot",
-    "--enable-source",
     "--disable-source",
     "-p",
     "--print",
@@ -108,9 +108,12 @@ fn act(args: &Args) -> anyhow::Result<ExitCode> {
     } else {
         Vec::new()
     };
+    // As in Falco, a source is there when its plugin is loaded.
+    let sources = [config.plugin_sources(), line.sources.clone()].concat();
     let options = Options {
         append_output,
         strict: true,
+        sources: Some(sources),
         ..Options::default()
     };
     if !line.validate.is_empty() {
@@ -175,6 +178,7 @@ fn read_line(words: &[OsString]) -> anyhow::Result<Line> {
             "-L" => line.list = true,
             "-l" => line.describe = Some(value()?),
             "--version" => line.version = true,
+            "--enable-source" => line.sources.push(value()?),
             other if IGNORED_WITH_VALUE.contains(&other) => drop(value()?),
             other if IGNORED.contains(&other) => {}
             other => bail!("option {other} is not among those of Falco that are supported here"),
