@@ -248,17 +248,8 @@ impl Compiler<'_> {
         match macros::splice(expr, &look_up, &mut names) {
             Ok(tree) => {
                 self.used.extend(names.iter().cloned());
-                // Macros inside macros are used by this one too.
-                let inner: Vec<String> = names
-                    .iter()
-                    .filter_map(|name| self.collection.macros.position(name))
-                    .flat_map(|i| self.macros[i].macros.iter().cloned())
-                    .collect();
-                for name in inner {
-                    if !names.contains(&name) {
-                        names.push(name);
-                    }
-                }
+                names.sort_unstable();
+                names.dedup();
                 Ok((tree, names))
             }
             Err((word, problem)) => Err(Box::new(
