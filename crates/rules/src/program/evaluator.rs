@@ -53,8 +53,8 @@ struct Memory {
     orders: Vec<Order>,
     /// Rules of the list that may still match.
     live: Vec<u64>,
-    /// Rules that the text of a column removes, while they are being found.
-    dead: Vec<u64>,
+    /// Rules that a text has not decided yet, while it does.
+    open: Vec<u64>,
     room: Values,
     scratch: Scratch,
     costs: Option<Box<[Cost]>>,
@@ -85,7 +85,7 @@ impl Evaluator {
             places: vec![(0, 0); program.columns.len()],
             orders: program.lists.iter().map(Order::new).collect(),
             live: vec![0; longest],
-            dead: vec![0; longest],
+            open: vec![0; longest],
             room: Values::default(),
             scratch: Scratch::default(),
             costs: None,
@@ -272,7 +272,7 @@ impl<'p, E: Extract + ?Sized> Run<'p, '_, '_, E> {
                         parts,
                     } => {
                         let parts = &list.parts[parts.start as usize..parts.end as usize];
-                        self.group(list, *column, *group, parts)
+                        self.group(list, (*column, *group), mask, parts)
                     }
                 };
                 let ranked = &mut self.memory.orders[index].steps[at];
@@ -317,7 +317,13 @@ impl<'p, E: Extract + ?Sized> Run<'p, '_, '_, E> {
     }
 
     /// Removes the rules that the text of a column makes false; gives their number.
-    fn group(&mut self, list: &'p RuleList, column: u16, group: u32, parts: &'p [Part]) -> u32 {
+    fn group(
+        &mut self,
+        list: &'p RuleList,
+        (column, group): (u16, u32),
+        mask: &[u64],
+        parts: &'p [Part],
+    ) -> u32 {
         let words = list.words();
         let place = self.place(column);
         if place == ELSEWHERE {
@@ -331,27 +337,41 @@ impl<'p, E: Extract + ?Sized> Run<'p, '_, '_, E> {
             return removed;
         }
         let column = usize::from(column);
-        if self.memory.columns[column]
-            .dead(place, group, words)
-            .is_none()
-        {
-            self.memory.dead[..words].fill(0);
+        let Memory {
+            columns,
+            live,
+            open,
+            ..
+        } = &mut *self.memory;
+        let (decided, dead) = columns[column].group(place, group, words);
+        let mut any_open = 0;
+        for word in 0..words {
+            open[word] = live[word] & mask[word] & !decided[word] & !dead[word];
+            decided[word] |= open[word];
+            any_open |= open[word];
+        }
+        if any_open != 0 {
+            // Parts that only decided rules or rules out of the race need can wait.
             for part in parts {
-                if !self.node(part.node) {
-                    let mask = list.mask(part.mask);
-                    for (dead, mask) in self.memory.dead.iter_mut().zip(mask) {
-                        *dead |= mask;
+                let mask = list.mask(part.mask);
+                let wanted = self
+                    .memory
+                    .open
+                    .iter()
+                    .zip(mask)
+                    .any(|(open, mask)| open & mask != 0);
+                if wanted && !self.node(part.node) {
+                    let (_, dead) = self.memory.columns[column].group(place, group, words);
+                    for word in 0..words {
+                        dead[word] |= mask[word];
+                        self.memory.open[word] &= !mask[word];
                     }
                 }
             }
-            let Memory { columns, dead, .. } = &mut *self.memory;
-            columns[column].set_dead(place, group, &dead[..words]);
         }
         let Memory { columns, live, .. } = &mut *self.memory;
-        match columns[column].dead(place, group, words) {
-            Some(dead) => remove(live, dead),
-            None => 0,
-        }
+        let (_, dead) = columns[column].group(place, group, words);
+        remove(live, dead)
     }
 
     /// The value of a node.
