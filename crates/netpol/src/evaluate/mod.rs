@@ -227,7 +227,7 @@ fn half(
 }
 
 /// Why no policy can bind this end of the connection, when that is so.
-fn unbound(
+pub(crate) fn unbound(
     matcher: &Matcher<'_>,
     direction: Direction,
     subject: &Party,
