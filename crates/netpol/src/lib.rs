@@ -8,6 +8,7 @@
 //! - [`list`], [`diff`], [`check`], [`flow`] and [`whatif`] are the questions people ask.
 //! - [`lint`] finds policies that do not do what their author thinks; [`generate`] writes least-privilege ones.
 
+pub mod check;
 pub mod compile;
 pub mod evaluate;
 pub mod expression;
