@@ -234,7 +234,7 @@ impl<'w> Checker<'w> {
 
     /// Answers a probe.
     pub fn answer(&mut self, probe: &Probe) -> Line {
-        let mut line = Line {
+        let line = Line {
             from: probe.from.clone(),
             to: probe.to.clone(),
             port: probe.port.as_ref().map(|port| match port {

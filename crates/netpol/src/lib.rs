@@ -13,6 +13,7 @@ pub mod compile;
 pub mod evaluate;
 pub mod expression;
 pub mod labels;
+pub mod list;
 pub mod load;
 pub mod model;
 pub mod net;

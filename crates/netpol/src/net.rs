@@ -241,14 +241,14 @@ pub fn subtract(within: IpRange, holes: &[IpRange]) -> Vec<IpRange> {
     out
 }
 
-/// Cuts both families at every border of `blocks`: inside one piece, no block tells two addresses apart.
-pub fn atoms(blocks: &[Cidr], v6: bool) -> Vec<IpRange> {
+/// Cuts a family at every border of `ranges`: inside one piece, no range tells two addresses apart.
+pub fn atoms(ranges: &[IpRange], v6: bool) -> Vec<IpRange> {
     let end = AddressKey::last(v6);
     let mut starts = vec![0u128];
-    for block in blocks.iter().filter(|b| b.v6 == v6) {
-        starts.push(block.first);
-        if block.last() < end {
-            starts.push(block.last() + 1);
+    for range in ranges.iter().filter(|r| r.v6 == v6) {
+        starts.push(range.first);
+        if range.last < end {
+            starts.push(range.last + 1);
         }
     }
     starts.sort_unstable();
@@ -283,8 +283,8 @@ mod tests {
     #[test]
     fn atoms_cut_at_every_border() {
         let blocks = [
-            Cidr::parse("10.0.0.0/8", false).unwrap(),
-            Cidr::parse("10.1.0.0/16", false).unwrap(),
+            Cidr::parse("10.0.0.0/8", false).unwrap().range(),
+            Cidr::parse("10.1.0.0/16", false).unwrap().range(),
         ];
         let cut: Vec<String> = atoms(&blocks, false).iter().map(ToString::to_string).collect();
         assert_eq!(

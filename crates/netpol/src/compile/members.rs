@@ -189,8 +189,8 @@ impl Compiled<'_> {
                         out.note(end, matcher.peer(peer, &view, false, None));
                     }
                 }
-                Peer::Block(block, excepts) => {
-                    self.find_block(&matcher, peer, *block, excepts, &family, &mut out);
+                Peer::Block(block, _) => {
+                    self.find_block(&matcher, peer, *block, &family, &mut out);
                 }
                 _ => {
                     for end in 0..self.ends() as u32 {
@@ -209,7 +209,6 @@ impl Compiled<'_> {
         matcher: &Matcher<'_>,
         peer: &Peer,
         block: Cidr,
-        excepts: &[Cidr],
         family: &impl Fn(&View<'_>) -> bool,
         out: &mut Members,
     ) {
@@ -227,13 +226,7 @@ impl Compiled<'_> {
             out.note(end, matcher.peer(peer, &view, family(&view), None));
         };
         for atom in from..=to {
-            let range = self.atoms[atom as usize];
-            let excepted = excepts
-                .iter()
-                .any(|e| e.v6 == range.v6 && e.first <= range.first && range.last <= e.last());
-            if !excepted {
-                one(first as u32 + atom, out);
-            }
+            one(first as u32 + atom, out);
         }
         let addresses = &self.index.addresses;
         let start = addresses.partition_point(|(key, _)| {

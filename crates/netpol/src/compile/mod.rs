@@ -16,7 +16,7 @@ use rustc_hash::FxHashMap;
 
 use crate::evaluate::{Assumptions, Decision, Matcher, Party, Question, Tri, evaluate, unbound};
 use crate::model::{Direction, Peer, Policy, Pod, Rule, World};
-use crate::net::{AddressKey, Cidr, IpRange, atoms};
+use crate::net::{AddressKey, IpRange, atoms, subtract};
 use crate::traffic::ConnSet;
 
 use members::Index;
@@ -100,20 +100,23 @@ impl Sets {
     }
 }
 
-/// All blocks that any rule or network set names: the borders of the atoms.
-pub fn blocks(world: &World) -> Vec<Cidr> {
-    let mut out: Vec<Cidr> = world
+/// The ranges of addresses that network sets name and that the rules of one direction, or of both, tell apart.
+/// A block with exceptions counts as what is left of it.
+pub fn ranges(world: &World, only: Option<Direction>) -> Vec<IpRange> {
+    let mut out: Vec<IpRange> = world
         .network_sets
         .iter()
-        .flat_map(|set| set.nets.iter().copied())
+        .flat_map(|set| set.nets.iter().map(|net| net.range()))
         .collect();
     let mut entity = |e: &crate::model::Entity| {
-        out.extend(&e.nets);
-        out.extend(&e.not_nets);
+        out.extend(e.nets.iter().chain(&e.not_nets).map(|net| net.range()));
     };
     let mut plain = Vec::new();
     for policy in world.policies().filter(|p| p.staged.is_none()) {
-        let rules = policy.ingress.iter().chain(&policy.egress).flatten();
+        let rules = DIRECTIONS
+            .into_iter()
+            .filter(|direction| only.is_none_or(|only| only == *direction))
+            .flat_map(|direction| policy.rules(direction).unwrap_or_default());
         for rule in rules {
             if let Some(own) = &rule.own {
                 entity(own);
@@ -121,8 +124,8 @@ pub fn blocks(world: &World) -> Vec<Cidr> {
             for peer in &rule.peers {
                 match peer {
                     Peer::Block(block, excepts) => {
-                        plain.push(*block);
-                        plain.extend(excepts);
+                        let holes: Vec<IpRange> = excepts.iter().map(|e| e.range()).collect();
+                        plain.extend(subtract(block.range(), &holes));
                     }
                     Peer::Entity(e) => entity(e),
                     _ => {}
@@ -139,10 +142,10 @@ pub fn blocks(world: &World) -> Vec<Cidr> {
 impl<'w> Compiled<'w> {
     /// Sorts pods into classes and groups. Rows follow on demand.
     pub fn new(world: &'w World, assumptions: &'w Assumptions) -> Self {
-        let blocks = blocks(world);
-        let mut pieces = atoms(&blocks, false);
+        let borders = ranges(world, None);
+        let mut pieces = atoms(&borders, false);
         let first_v6_atom = pieces.len();
-        pieces.extend(atoms(&blocks, true));
+        pieces.extend(atoms(&borders, true));
         let mut out = Self {
             world,
             assumptions,
@@ -157,7 +160,7 @@ impl<'w> Compiled<'w> {
             members: FxHashMap::default(),
             directory: FxHashMap::default(),
         };
-        out.classify(!blocks.is_empty());
+        out.classify(!borders.is_empty());
         out.index = Index::new(&out);
         out.group();
         out
@@ -297,13 +300,9 @@ impl<'w> Compiled<'w> {
         End(self.class_of[index])
     }
 
-    /// The ends outside the cluster, with their ranges of addresses.
-    pub fn outside(&self) -> impl Iterator<Item = (End, IpRange)> + '_ {
-        let first = self.classes.len() as u32;
-        self.atoms
-            .iter()
-            .enumerate()
-            .map(move |(at, range)| (End(first + at as u32), *range))
+    /// The end of an address outside the cluster.
+    pub fn outside(&self, address: AddressKey) -> End {
+        End(self.classes.len() as u32 + self.atom_of(address))
     }
 
     /// The end that stands for a pod no input describes.
@@ -336,7 +335,7 @@ impl<'w> Compiled<'w> {
                 if let Some(pod) = self.directory.get(&key) {
                     return Some(self.pod(*pod as usize));
                 }
-                Some(End(self.classes.len() as u32 + self.atom_of(key)))
+                Some(self.outside(key))
             }
             Party::Stranger => Some(self.stranger()),
             Party::Node(_) | Party::Name(_) => None,

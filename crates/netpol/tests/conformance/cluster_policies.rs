@@ -26,7 +26,11 @@ fn value(node: &Node) -> Value {
 }
 
 fn objects(text: &str) -> Vec<Value> {
-    let parsed = vedette_yaml::parse(text);
+    // Ports of pods on the nodes' network are filled in when upstream runs; no probe here uses them.
+    let text = (0..8).fold(text.to_owned(), |text, at| {
+        text.replace(&format!("{{{{ index .HostNetworkPorts {at} }}}}"), &format!("{}", 34345 + at))
+    });
+    let parsed = vedette_yaml::parse(&text);
     assert_eq!(parsed.errors, []);
     parsed.documents.iter().map(|d| value(&d.root)).filter(|v| !v.is_null()).collect()
 }
@@ -61,15 +65,21 @@ fn cluster_network_policy() {
         all.extend(pods(&base));
         let mut policies = Vec::new();
         for manifest in test["manifests"].as_array().unwrap() {
-            // Ports of pods on the nodes' network are filled in when upstream runs; no probe here uses them.
             let text = std::fs::read_to_string(conformance.join(manifest.as_str().unwrap())).unwrap();
-            let text = (0..4).fold(text, |text, at| {
-                text.replace(&format!("{{{{ index .HostNetworkPorts {at} }}}}"), &format!("{}", 34345 + at))
-            });
-            policies.extend(objects(&text));
+            for object in objects(&text) {
+                // Two of the tests load two baseline policies of one name; the steps speak of the first.
+                let same = |p: &Value| p["kind"] == object["kind"] && p["metadata"] == object["metadata"];
+                if !policies.iter().any(same) {
+                    policies.push(object);
+                }
+            }
         }
         for subtest in test["subtests"].as_array().unwrap() {
             let steps = subtest["steps"].as_array().unwrap();
+            // Upstream deletes the NetworkPolicy before it looks at what the baseline does.
+            if subtest["name"].as_str().unwrap().ends_with("respect the match for baseline cluster network policy") {
+                policies.retain(|p| p["kind"] != "NetworkPolicy");
+            }
             let mut original: Option<Value> = None;
             let mut pending: Option<usize> = None;
             for step in steps {
@@ -94,6 +104,13 @@ fn cluster_network_policy() {
                         let dir = step["dir"].as_str().unwrap();
                         let index = step["index"].as_u64().unwrap() as usize;
                         policies[at]["spec"][dir][index] = rule;
+                        // In the tests of named ports upstream puts the name in the place of the number;
+                        // the recorded step kept only which rule it was.
+                        if subtest["name"].as_str().unwrap().ends_with("for named port") {
+                            let protocols = &mut policies[at]["spec"][dir][index]["protocols"];
+                            let name = if protocols[0].get("udp").is_some() { "dns" } else { "web" };
+                            *protocols = json!([{"destinationNamedPort": name}]);
+                        }
                     }
                     "set_action" => {
                         let at = named(&policies).unwrap();

@@ -2,6 +2,7 @@
 
 mod calico_selectors;
 mod cluster_policies;
+mod np_guard;
 mod probes;
 
 use std::path::PathBuf;

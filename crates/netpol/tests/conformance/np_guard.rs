@@ -1,0 +1,82 @@
+//! Connectivity maps of np-guard's analyser: the same lines for the same directories.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use serde_json::Value;
+use vedette_manifest::Source;
+use vedette_netpol::list::connectivity;
+use vedette_netpol::load::{Input, from_sources};
+
+use crate::suite;
+
+fn sources(folder: &Path) -> Vec<Source> {
+    let mut files: Vec<_> = walk(folder);
+    files.sort();
+    files
+        .into_iter()
+        .map(|path| Source {
+            name: path.display().to_string().into(),
+            text: std::fs::read_to_string(&path).unwrap().into(),
+        })
+        .collect()
+}
+
+fn walk(folder: &Path) -> Vec<std::path::PathBuf> {
+    let mut out = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            out.extend(walk(&path));
+        } else if path.extension().is_some_and(|e| e == "yaml" || e == "yml" || e == "json") {
+            out.push(path);
+        }
+    }
+    out
+}
+
+pub(crate) fn input(folder: &Path) -> Input {
+    from_sources(&sources(folder))
+}
+
+/// The lines `source => destination : connections` of a golden, up to what is not connectivity.
+fn golden(text: &str) -> BTreeSet<String> {
+    text.lines()
+        .take_while(|line| !line.starts_with("Exposure Analysis") && !line.starts_with("Workload-to-Networks"))
+        .filter(|line| line.contains(" => ") && line.contains(" : "))
+        .map(str::to_owned)
+        .collect()
+}
+
+#[test]
+fn connectivity_maps() {
+    let Some(folder) = suite("np-guard") else { return };
+    let index: Value = serde_json::from_slice(&std::fs::read(folder.join("index.json")).unwrap()).unwrap();
+    let (mut same, mut asked, mut wrong) = (0, 0, Vec::new());
+    for case in index["connlist"].as_array().unwrap() {
+        let Some(path) = case["expected"]["txt"].as_str() else { continue };
+        if ["focusWorkloads", "focusConn", "multipleNetworksEnabled"].iter().any(|key| case.get(*key).is_some()) {
+            continue;
+        }
+        let expected = golden(&std::fs::read_to_string(folder.join(path)).unwrap());
+        let directory = case["dir"].as_str().unwrap();
+        let input = input(&folder.join(directory));
+        let assumptions = vedette_netpol::list::assumptions();
+        let map = connectivity(&input.world, &assumptions);
+        let found: BTreeSet<String> = map
+            .entries()
+            .filter(|e| !e.allowed.is_empty())
+            .map(|e| format!("{} => {} : {}", e.from, e.to, e.allowed))
+            .collect();
+        asked += 1;
+        if found == expected {
+            same += 1;
+        } else {
+            let more: Vec<_> = found.difference(&expected).take(3).collect();
+            let less: Vec<_> = expected.difference(&found).take(3).collect();
+            wrong.push(format!("{directory}: more {more:#?} less {less:#?}"));
+        }
+    }
+    println!("np-guard connectivity: {same} of {asked} directories");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
