@@ -10,11 +10,14 @@
 
 pub mod check;
 pub mod compile;
+pub mod diff;
 pub mod evaluate;
 pub mod expression;
+pub mod flow;
 pub mod labels;
 pub mod list;
 pub mod load;
 pub mod model;
 pub mod net;
 pub mod traffic;
+pub mod whatif;

@@ -80,3 +80,37 @@ fn connectivity_maps() {
     println!("np-guard connectivity: {same} of {asked} directories");
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
+
+#[test]
+fn differences() {
+    let Some(folder) = suite("np-guard") else { return };
+    let index: Value = serde_json::from_slice(&std::fs::read(folder.join("index.json")).unwrap()).unwrap();
+    let assumptions = vedette_netpol::list::assumptions();
+    let (mut same, mut asked, mut wrong) = (0, 0, Vec::new());
+    for case in index["diff"].as_array().unwrap() {
+        let Some(path) = case["expected"]["txt"].as_str() else { continue };
+        let map = |key: &str| connectivity(&input(&folder.join(case[key].as_str().unwrap())).world, &assumptions);
+        let found: BTreeSet<String> = vedette_netpol::diff::diff(&map("dir1"), &map("dir2"))
+            .iter()
+            .map(|d| {
+                let info = if d.info.is_empty() { String::new() } else { format!(", workloads-diff-info: {}", d.info) };
+                format!(
+                    "diff-type: {}, source: {}, destination: {}, ref1: {}, ref2: {}{info}",
+                    d.change.word(), d.from, d.to, d.before, d.after
+                )
+            })
+            .collect();
+        let text = std::fs::read_to_string(folder.join(path)).unwrap();
+        let expected: BTreeSet<String> = text.lines().filter(|l| l.starts_with("diff-type")).map(str::to_owned).collect();
+        asked += 1;
+        if found == expected {
+            same += 1;
+        } else {
+            let more: Vec<_> = found.difference(&expected).take(3).collect();
+            let less: Vec<_> = expected.difference(&found).take(3).collect();
+            wrong.push(format!("{path}: more {more:#?} less {less:#?}"));
+        }
+    }
+    println!("np-guard differences: {same} of {asked}");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
