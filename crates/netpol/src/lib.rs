@@ -14,6 +14,7 @@ pub mod diff;
 pub mod evaluate;
 pub mod expression;
 pub mod flow;
+pub mod generate;
 pub mod labels;
 pub mod list;
 pub mod load;
