@@ -16,6 +16,7 @@ pub mod expression;
 pub mod flow;
 pub mod generate;
 pub mod labels;
+pub mod lint;
 pub mod list;
 pub mod load;
 pub mod model;

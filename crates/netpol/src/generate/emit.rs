@@ -63,10 +63,18 @@ fn comments(out: &mut String, indent: &str, rule: &GeneratedRule) {
         // A comment must stay on its line whatever a process or a host calls itself.
         let line: String = comment
             .chars()
-            .map(|c| if c.is_control() { '?' } else { c })
+            .map(|c| if breaks_line(c) { '?' } else { c })
             .collect();
         *out += &format!("{indent}# {line}\n");
     }
+}
+
+/// Characters that end a YAML line or turn the reading direction around.
+fn breaks_line(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{feff}')
+        || ('\u{202a}'..='\u{202e}').contains(&c)
+        || ('\u{2066}'..='\u{2069}').contains(&c)
 }
 
 fn labels(out: &mut String, indent: &str, pairs: &[(Arc<str>, Arc<str>)]) {
