@@ -21,5 +21,6 @@ pub mod list;
 pub mod load;
 pub mod model;
 pub mod net;
+pub mod networks;
 pub mod traffic;
 pub mod whatif;

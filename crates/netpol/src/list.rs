@@ -83,6 +83,13 @@ impl Connectivity {
         self.rows.is_empty()
     }
 
+    /// Keeps the lines whose source and destination are wanted.
+    pub fn keep(&mut self, wanted: impl Fn(&Peer, &Peer) -> bool) {
+        let peers = &self.peers;
+        self.rows
+            .retain(|&(from, to, _)| wanted(&peers[from as usize], &peers[to as usize]));
+    }
+
     /// All peers, also those without a line.
     pub fn peers(&self) -> &[Peer] {
         &self.peers
@@ -233,6 +240,13 @@ fn add_ingress(
             for (index, pod) in backends(world, service) {
                 for port in service.ports.iter().filter(|p| leads(p, backend.port.as_ref())) {
                     for number in target_ports(pod, &port.target, port.protocol) {
+                        // A pod that declares ports, and not this one, is taken not to listen on it.
+                        let declared = |p: &crate::model::ContainerPort| {
+                            p.number == number && p.protocol == port.protocol
+                        };
+                        if !pod.ports.is_empty() && !pod.ports.iter().any(declared) {
+                            continue;
+                        }
                         wanted.entry(index).or_default().add(&ConnSet::ports(
                             port.protocol,
                             PortRanges::range(number, number),

@@ -1,5 +1,7 @@
 //! One module per subcommand. Adding one is a file here and a row in [`Command`].
 
+mod netpol;
+
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -25,6 +27,8 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Network policies: who may talk to whom, and which clause decided.
+    Netpol(netpol::Args),
     /// Prints the version.
     Version,
 }
@@ -39,6 +43,7 @@ pub(crate) fn main() -> ExitCode {
         }
     };
     let outcome: anyhow::Result<ExitCode> = match cli.command {
+        Command::Netpol(args) => netpol::run(&args),
         Command::Version => Ok(ExitCode::SUCCESS),
     };
     outcome.unwrap_or_else(report)

@@ -406,9 +406,13 @@ impl<'w> Compiled<'w> {
         join(&egress, &ingress)
     }
 
-    /// Answers one question by looking it up; nodes and DNS names are evaluated.
+    /// Answers one question by looking it up; nodes, DNS names and clusters of several networks are evaluated.
     pub fn decide(&mut self, question: &Question) -> Decision {
-        let (Some(from), Some(to)) = (self.end(&question.from), self.end(&question.to)) else {
+        let (Some(from), Some(to), true) = (
+            self.end(&question.from),
+            self.end(&question.to),
+            self.world.networks.is_empty(),
+        ) else {
             return evaluate(self.world, self.assumptions, question).decision;
         };
         let egress = self.outcome(Direction::Egress, from, to);

@@ -155,6 +155,9 @@ pub fn evaluate(world: &World, assumptions: &Assumptions, question: &Question) -
     let from = matcher.view(&question.from);
     let to = matcher.view(&question.to);
     let v6 = is_v6(&from, &to);
+    if let Some(answer) = apart(world, question) {
+        return answer;
+    }
     let run = |direction| {
         let (subject, own, other) = match direction {
             Direction::Egress => (&question.from, &from, &to),
@@ -187,6 +190,34 @@ pub fn evaluate(world: &World, assumptions: &Assumptions, question: &Question) -
         ingress,
         notes,
     }
+}
+
+/// Pods whose namespaces have different primary networks have no way to each other.
+fn apart(world: &World, question: &Question) -> Option<Answer> {
+    let (Party::Pod(from), Party::Pod(to)) = (&question.from, &question.to) else {
+        return None;
+    };
+    let network = |index: usize| {
+        crate::networks::primary(world, &world.pods[index].namespace)
+            .map(|n| (&n.namespace, &n.name))
+    };
+    if world.networks.is_empty() || network(*from) == network(*to) {
+        return None;
+    }
+    let half = || Half {
+        decision: Decision::Denied,
+        reason: Reason::plain(format!(
+            "{} and {} are on different primary networks, with no way between them",
+            explain::party(world, &question.from),
+            explain::party(world, &question.to)
+        )),
+    };
+    Some(Answer {
+        decision: Decision::Denied,
+        egress: half(),
+        ingress: half(),
+        notes: Vec::new(),
+    })
 }
 
 fn half(

@@ -136,9 +136,18 @@ fn pod(doc: &mut Doc<'_>, world: &mut World) -> bool {
             .at(&["spec", "selector", "matchLabels"])
             .map_or_else(Labels::default, lenient_labels),
     };
-    let attachments = metadata
+    let mut attachments = metadata
         .and_then(|m| m.get("annotations")?.get(ATTACHMENTS)?.as_str())
         .map_or_else(Vec::new, |text| read_attachments(text, &own_namespace(doc)));
+    if machine {
+        let networks = spec.get("networks").and_then(Yaml::as_seq);
+        for network in networks.unwrap_or_default() {
+            let name = network.get("multus").and_then(|m| m.get("networkName"));
+            if let Some(name) = name.and_then(Yaml::as_str) {
+                attachments.extend(read_attachments(name, &own_namespace(doc)));
+            }
+        }
+    }
     let ports = ports(doc, &At::detached(spec, &root, "spec"));
     if doc.failed() {
         return true;

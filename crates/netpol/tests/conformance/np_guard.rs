@@ -5,8 +5,9 @@ use std::path::Path;
 
 use serde_json::Value;
 use vedette_manifest::Source;
-use vedette_netpol::list::connectivity;
+use vedette_netpol::list::{Peer, connectivity};
 use vedette_netpol::load::{Input, from_sources};
+use vedette_netpol::networks::maps;
 
 use crate::suite;
 
@@ -55,19 +56,19 @@ fn connectivity_maps() {
     let (mut same, mut asked, mut wrong) = (0, 0, Vec::new());
     for case in index["connlist"].as_array().unwrap() {
         let Some(path) = case["expected"]["txt"].as_str() else { continue };
-        if ["focusWorkloads", "focusConn", "multipleNetworksEnabled"].iter().any(|key| case.get(*key).is_some()) {
+        if ["focusWorkloads", "focusConn"].iter().any(|key| case.get(*key).is_some()) {
             continue;
         }
         let expected = golden(&std::fs::read_to_string(folder.join(path)).unwrap());
         let directory = case["dir"].as_str().unwrap();
         let input = input(&folder.join(directory));
         let assumptions = vedette_netpol::list::assumptions();
-        let map = connectivity(&input.world, &assumptions);
-        let found: BTreeSet<String> = map
-            .entries()
-            .filter(|e| !e.allowed.is_empty())
-            .map(|e| format!("{} => {} : {}", e.from, e.to, e.allowed))
-            .collect();
+        let mut found = BTreeSet::new();
+        for (title, map) in maps(&input.world, &assumptions) {
+            let name = |peer: &Peer| title.as_ref().map_or_else(|| peer.to_string(), |t| t.peer(peer));
+            let lines = map.entries().filter(|e| !e.allowed.is_empty());
+            found.extend(lines.map(|e| format!("{} => {} : {}", name(e.from), name(e.to), e.allowed)));
+        }
         asked += 1;
         if found == expected {
             same += 1;
