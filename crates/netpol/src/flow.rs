@@ -234,6 +234,7 @@ pub fn complete(world: &mut World, flows: &[Flow]) {
             privileged: false,
             terminated: false,
             attachments: Vec::new(),
+            attached_ips: Vec::new(),
             place: Place::default(),
         });
     }

@@ -92,6 +92,8 @@ pub struct Pod {
     pub terminated: bool,
     /// The networks it is attached to besides the pod network, as `namespace/name` of the attachment.
     pub attachments: Vec<Arc<str>>,
+    /// Addresses on those networks, when the inputs fix them.
+    pub attached_ips: Vec<(Arc<str>, IpAddr)>,
     /// Where it was read.
     pub place: Place,
 }

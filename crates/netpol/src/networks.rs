@@ -146,6 +146,14 @@ fn secondary(world: &World, assumptions: &Assumptions, name: &str) -> Option<Con
         return None;
     }
     inside.backends.clear();
+    for pod in &mut inside.pods {
+        pod.ips = pod
+            .attached_ips
+            .iter()
+            .filter(|(attachment, _)| is(attachment))
+            .map(|(_, ip)| *ip)
+            .collect();
+    }
     for tier in &mut inside.tiers {
         tier.policies
             .retain(|p| p.network.as_ref().is_some_and(|networks| networks.iter().any(is)));
@@ -153,7 +161,12 @@ fn secondary(world: &World, assumptions: &Assumptions, name: &str) -> Option<Con
             policy.network = None;
         }
     }
-    let mut map = connectivity(&inside, assumptions);
+    // There is no outside here: blocks can only mean the pods.
+    let assumptions = Assumptions {
+        blocks_hold_pods: true,
+        ..assumptions.clone()
+    };
+    let mut map = connectivity(&inside, &assumptions);
     map.keep(|from, to| {
         matches!(
             (from, to),

@@ -119,7 +119,8 @@ impl Reader {
             ("projectcalico.org" | "crd.projectcalico.org", kind) => {
                 calico::read(&mut doc, world, kind)
             }
-            ("k8s.ovn.org", "UserDefinedNetwork" | "ClusterUserDefinedNetwork")
+            // Examples in the wild give user-defined networks all kinds of groups.
+            (_, "UserDefinedNetwork" | "ClusterUserDefinedNetwork")
             | ("k8s.cni.cncf.io", "NetworkAttachmentDefinition") => {
                 networks::read(&mut doc, world);
                 true

@@ -136,16 +136,23 @@ fn pod(doc: &mut Doc<'_>, world: &mut World) -> bool {
             .at(&["spec", "selector", "matchLabels"])
             .map_or_else(Labels::default, lenient_labels),
     };
-    let mut attachments = metadata
+    let (mut attachments, mut attached_ips) = metadata
         .and_then(|m| m.get("annotations")?.get(ATTACHMENTS)?.as_str())
-        .map_or_else(Vec::new, |text| read_attachments(text, &own_namespace(doc)));
+        .map_or_else(Default::default, |text| {
+            read_attachments(text, &own_namespace(doc))
+        });
     if machine {
         let networks = spec.get("networks").and_then(Yaml::as_seq);
         for network in networks.unwrap_or_default() {
             let name = network.get("multus").and_then(|m| m.get("networkName"));
             if let Some(name) = name.and_then(Yaml::as_str) {
-                attachments.extend(read_attachments(name, &own_namespace(doc)));
+                attachments.extend(read_attachments(name, &own_namespace(doc)).0);
             }
+        }
+        // Which interface a cloud-init address is for is known only when there is one attachment.
+        if let [only] = &attachments[..] {
+            let ips = cloud_init_addresses(spec);
+            attached_ips.extend(ips.into_iter().map(|ip| (only.clone(), ip)));
         }
     }
     let ports = ports(doc, &At::detached(spec, &root, "spec"));
@@ -205,6 +212,7 @@ fn pod(doc: &mut Doc<'_>, world: &mut World) -> bool {
         privileged: flag("hostPID") || containers(spec, "containers").any(is_privileged),
         terminated: matches!(phase.as_deref(), Some("Succeeded" | "Failed")),
         attachments,
+        attached_ips,
         place: doc.place(&object.node),
     });
     true
@@ -297,32 +305,71 @@ fn ports(doc: &mut Doc<'_>, spec: &At<'_>) -> Vec<ContainerPort> {
     out
 }
 
+/// Attachments, and the addresses fixed on them.
+type Attachments = (Vec<Arc<str>>, Vec<(Arc<str>, IpAddr)>);
+
 /// Attachments as a comma-separated list of `[namespace/]name[@interface]`, or as a JSON list of maps.
-fn read_attachments(text: &str, own: &str) -> Vec<Arc<str>> {
-    let full = |namespace: Option<&str>, name: &str| {
+fn read_attachments(text: &str, own: &str) -> Attachments {
+    let full = |namespace: Option<&str>, name: &str| -> Arc<str> {
         Arc::from(format!("{}/{name}", namespace.unwrap_or(own)))
     };
+    let mut out = Attachments::default();
     if text.trim_start().starts_with('[') {
         let list: serde_json::Value = serde_json::from_str(text).unwrap_or_default();
-        return list
-            .as_array()
-            .map(Vec::as_slice)
-            .unwrap_or_default()
-            .iter()
-            .filter_map(|item| {
-                let namespace = item.get("namespace").and_then(serde_json::Value::as_str);
-                Some(full(namespace, item.get("name")?.as_str()?))
-            })
-            .collect();
+        for item in list.as_array().map(Vec::as_slice).unwrap_or_default() {
+            let namespace = item.get("namespace").and_then(serde_json::Value::as_str);
+            let Some(name) = item.get("name").and_then(serde_json::Value::as_str) else {
+                continue;
+            };
+            let name = full(namespace, name);
+            let ips = item.get("ips").and_then(serde_json::Value::as_array);
+            for ip in ips.into_iter().flatten().filter_map(|ip| host(ip.as_str()?)) {
+                out.1.push((name.clone(), ip));
+            }
+            out.0.push(name);
+        }
+        return out;
     }
-    text.split(',')
+    out.0 = text
+        .split(',')
         .map(|part| part.trim().split('@').next().unwrap_or_default())
         .filter(|part| !part.is_empty())
         .map(|part| match part.split_once('/') {
             Some((namespace, name)) => full(Some(namespace), name),
             None => full(None, part),
         })
-        .collect()
+        .collect();
+    out
+}
+
+/// The address in `address/prefix`.
+fn host(text: &str) -> Option<IpAddr> {
+    text.split('/').next()?.parse().ok()
+}
+
+/// Addresses that cloud-init gives a virtual machine's interfaces.
+fn cloud_init_addresses(spec: &Yaml) -> Vec<IpAddr> {
+    let volumes = spec.get("volumes").and_then(Yaml::as_seq).unwrap_or_default();
+    let mut out = Vec::new();
+    for volume in volumes {
+        let data = ["cloudInitNoCloud", "cloudInitConfigDrive"]
+            .iter()
+            .find_map(|kind| volume.get(kind)?.get("networkData")?.as_str());
+        let Some(data) = data else { continue };
+        for document in vedette_yaml::parse(data).documents {
+            let interfaces = document.root.get("ethernets").and_then(Yaml::as_map);
+            for (_, interface) in interfaces.unwrap_or_default() {
+                let addresses = interface.get("addresses").and_then(Yaml::as_seq);
+                out.extend(
+                    addresses
+                        .unwrap_or_default()
+                        .iter()
+                        .filter_map(|a| host(a.as_str()?)),
+                );
+            }
+        }
+    }
+    out
 }
 
 fn port_ref(node: &Yaml) -> Option<PortRef> {
