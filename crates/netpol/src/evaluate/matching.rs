@@ -601,7 +601,8 @@ fn is_domain(pattern: &str, name: &str) -> bool {
     }
 }
 
-/// The family of a connection between two parties: the destination's first that the source has too.
+/// The family of a connection between two parties: the destination's first that the source has too. When the
+/// known addresses have no family in common, an address of the source is not known, and the destination's counts.
 pub fn is_v6(from: &View<'_>, to: &View<'_>) -> bool {
     let families = |view: &View<'_>| -> Vec<bool> {
         view.ips.iter().map(|ip| AddressKey::from(*ip).v6).collect()
@@ -610,7 +611,8 @@ pub fn is_v6(from: &View<'_>, to: &View<'_>) -> bool {
     to.iter()
         .copied()
         .find(|v6| from.is_empty() || from.contains(v6))
-        .or_else(|| from.first().copied().filter(|_| to.is_empty()))
+        .or_else(|| to.first().copied())
+        .or_else(|| from.first().copied())
         .unwrap_or(false)
 }
 
