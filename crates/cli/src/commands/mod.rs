@@ -5,6 +5,7 @@ mod falco;
 mod fields;
 mod replay;
 mod rules;
+mod netpol;
 
 use std::process::ExitCode;
 
@@ -47,6 +48,10 @@ enum Command {
     Fields(fields::Args),
     Replay(Box<replay::Args>),
     Rules(rules::Args),
+    /// Network policies: who may talk to whom, and which clause decided.
+    Netpol(netpol::Args),
+    /// Prints the version.
+    Version,
 }
 
 /// Runs the command line and turns the outcome into an exit code.
@@ -64,6 +69,9 @@ pub(crate) fn main() -> ExitCode {
         Command::Fields(args) => fields::run(&args),
         Command::Replay(args) => replay::run(&args),
         Command::Rules(args) => rules::run(&args),
+    let outcome: anyhow::Result<ExitCode> = match cli.command {
+        Command::Netpol(args) => netpol::run(&args),
+        Command::Version => Ok(ExitCode::SUCCESS),
     };
     outcome.unwrap_or_else(|error| report(&error))
 }
