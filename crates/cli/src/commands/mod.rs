@@ -1,5 +1,7 @@
 //! One module per subcommand. Adding one is a file here and a row in [`Command`].
 
+mod posture;
+
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -25,6 +27,9 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Checks manifests and cluster dumps against benchmarks and the Pod Security Standards, and fixes them.
+    #[command(subcommand)]
+    Posture(posture::Posture),
     /// Prints the version.
     Version,
 }
@@ -39,6 +44,7 @@ pub(crate) fn main() -> ExitCode {
         }
     };
     let outcome: anyhow::Result<ExitCode> = match cli.command {
+        Command::Posture(command) => posture::run(command),
         Command::Version => Ok(ExitCode::SUCCESS),
     };
     outcome.unwrap_or_else(report)
