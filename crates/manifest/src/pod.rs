@@ -24,6 +24,7 @@ const TEMPLATES: &[(&str, &str, &[&str])] = &[
     ("apps", "Deployment", &["spec", "template"]),
     ("apps", "ReplicaSet", &["spec", "template"]),
     ("apps", "StatefulSet", &["spec", "template"]),
+    ("apps.openshift.io", "DeploymentConfig", &["spec", "template"]),
     (
         "batch",
         "CronJob",
@@ -33,7 +34,8 @@ const TEMPLATES: &[(&str, &str, &[&str])] = &[
 ];
 
 /// The pod part of `object`; `None` when it makes no pods or its template has no `spec`.
-/// Groups of long ago (`extensions`) count as the group that took their kinds over.
+/// Groups of long ago (`extensions`) count as the group that took their kinds over, and an object that says no
+/// group (or writes `v1` for a Deployment) is judged by its kind.
 pub fn pod_part(object: &Object) -> Option<PodPart<'_>> {
     let group = match object.group() {
         "extensions" => "apps",
@@ -41,7 +43,7 @@ pub fn pod_part(object: &Object) -> Option<PodPart<'_>> {
     };
     let (_, _, prefix) = TEMPLATES
         .iter()
-        .find(|(g, kind, _)| *g == group && *kind == object.kind)?;
+        .find(|(g, kind, _)| (*g == group || group.is_empty()) && *kind == object.kind)?;
     let template = object.at(prefix)?;
     Some(PodPart {
         prefix,

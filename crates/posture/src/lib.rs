@@ -2,7 +2,23 @@
 //!
 //! The engine takes objects ([`vedette_manifest::Object`]) and says which controls fail, where and with which
 //! value; it never touches a file, the network or a clock.
+//!
+//! - [`pss`] answers for the Pod Security admission plugin.
+//! - [`checks`] holds the registry of checks, one file each.
+//! - [`rbac`] answers who may do what.
 
+pub mod check;
+pub mod checks;
+pub mod eks;
+mod identity;
+pub mod image;
+pub mod input;
+mod mounts;
+mod namespace_labels;
+pub mod node;
 pub mod output;
 pub mod pss;
+pub mod rbac;
+mod resources;
+mod standard;
 pub mod value;

@@ -91,7 +91,11 @@ pub fn show(node: &Node) -> String {
         Kind::Scalar(text, _) => text.clone(),
         Kind::Seq(items) => {
             let shown: Vec<String> = items.iter().take(SHOWN_ITEMS).map(show).collect();
-            let more = if items.len() > SHOWN_ITEMS { ", …" } else { "" };
+            let more = if items.len() > SHOWN_ITEMS {
+                ", …"
+            } else {
+                ""
+            };
             format!("[{}{more}]", shown.join(", "))
         }
         Kind::Map(entries) => {
@@ -102,6 +106,24 @@ pub fn show(node: &Node) -> String {
                 .collect();
             format!("{{{}}}", keys.join(", "))
         }
+    }
+}
+
+/// A text as a YAML scalar that is read back as that text: plain where that is safe, else in double quotes.
+pub fn quote(text: &str) -> String {
+    let plain = !text.is_empty()
+        && text.starts_with(|c: char| c.is_ascii_alphabetic())
+        && text
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/'))
+        && !matches!(
+            text.to_ascii_lowercase().as_str(),
+            "true" | "false" | "yes" | "no" | "on" | "off" | "null" | "y" | "n"
+        );
+    if plain {
+        text.to_owned()
+    } else {
+        serde_json::Value::from(text).to_string()
     }
 }
 

@@ -9,8 +9,8 @@ use vedette_posture::pss::admission::{Answer, Policies, Policy, answer, warning_
 use vedette_posture::pss::{Pod, evaluate};
 
 fn data() -> Option<PathBuf> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../../../shared/conformance/pod_security");
+    let root =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/conformance/pod_security");
     if !root.is_dir() {
         println!("skipped: no Pod Security conformance data beside the workspace");
         return None;

@@ -70,9 +70,8 @@ impl Policies {
                 .map(|(_, value)| value)
         };
         let policy = |mode: &str, fallback: Level| {
-            let level = label(mode).map_or(Level::Privileged, |text| {
-                text.parse().unwrap_or(fallback)
-            });
+            let level =
+                label(mode).map_or(Level::Privileged, |text| text.parse().unwrap_or(fallback));
             let version = label(&format!("{mode}-version")).unwrap_or("latest");
             Policy::new(level, version).unwrap_or_else(|_| Policy::latest(level))
         };

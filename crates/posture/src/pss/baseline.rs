@@ -2,7 +2,6 @@
 
 use vedette_yaml::Node;
 
-use super::pod::security;
 use super::{Found, Pod, Rule, containers, plural, quoted, setters, sorted};
 use crate::value;
 
@@ -105,7 +104,7 @@ fn app_armor(pod: &Pod<'_>) -> Found {
     }
     let mut names = Vec::new();
     for container in pod.containers() {
-        if let Some(kind) = security(&container, &["appArmorProfile"]).and_then(bad) {
+        if let Some(kind) = container.security(&["appArmorProfile"]).and_then(bad) {
             names.push(container.name());
             values.push(kind);
             fields.push(format!(
@@ -122,9 +121,8 @@ fn app_armor(pod: &Pod<'_>) -> Found {
         .collect();
     let mut annotations = Vec::new();
     for (key, profile) in pod.annotations() {
-        let fine = profile.is_empty()
-            || profile == "runtime/default"
-            || profile.starts_with("localhost/");
+        let fine =
+            profile.is_empty() || profile == "runtime/default" || profile.starts_with("localhost/");
         if key.starts_with(APP_ARMOR_ANNOTATION) && !fine {
             annotations.push(format!("{key}={profile:?}"));
             fields.push(format!("{}.annotations[{key}]", pod.metadata_path));
@@ -156,7 +154,7 @@ fn app_armor(pod: &Pod<'_>) -> Found {
 fn capabilities(pod: &Pod<'_>) -> Found {
     let (mut names, mut added, mut fields) = (Vec::new(), Vec::new(), Vec::new());
     for container in pod.containers() {
-        let Some(capabilities) = security(&container, &["capabilities"]) else {
+        let Some(capabilities) = container.security(&["capabilities"]) else {
             continue;
         };
         let before = added.len();
@@ -306,7 +304,7 @@ fn probe_hosts(pod: &Pod<'_>) -> Found {
 fn privileged(pod: &Pod<'_>) -> Found {
     let (mut names, mut fields) = (Vec::new(), Vec::new());
     for container in pod.containers() {
-        if security(&container, &["privileged"]).and_then(value::truth) == Some(true) {
+        if container.security(&["privileged"]).and_then(value::truth) == Some(true) {
             names.push(container.name());
             fields.push(format!(
                 "{}.securityContext.privileged",
@@ -329,7 +327,7 @@ fn privileged(pod: &Pod<'_>) -> Found {
 pub(super) fn proc_mount(pod: &Pod<'_>) -> Found {
     let (mut names, mut kinds, mut fields) = (Vec::new(), Vec::new(), Vec::new());
     for container in pod.containers() {
-        let kind = security(&container, &["procMount"]).and_then(Node::as_str);
+        let kind = container.security(&["procMount"]).and_then(Node::as_str);
         if let Some(kind) = kind.filter(|kind| *kind != "Default") {
             names.push(container.name());
             kinds.push(kind);
@@ -376,7 +374,8 @@ fn selinux(pod: &Pod<'_>, allowed: &[&str]) -> Found {
         .is_some_and(|options| bad(options, pod.path.clone()));
     let mut names = Vec::new();
     for container in pod.containers() {
-        if security(&container, &["seLinuxOptions"])
+        if container
+            .security(&["seLinuxOptions"])
             .is_some_and(|options| bad(options, container.path(pod)))
         {
             names.push(container.name());
@@ -465,7 +464,7 @@ pub(super) fn seccomp<'a>(pod: &Pod<'a>) -> Seccomp<'a> {
             "{}.securityContext.seccompProfile.type",
             container.path(pod)
         );
-        match security(&container, &["seccompProfile"]).map(kind_of) {
+        match container.security(&["seccompProfile"]).map(kind_of) {
             None => unset.push((container.name(), path)),
             Some(kind) if good(kind) => {}
             Some(kind) => {
@@ -529,7 +528,7 @@ fn windows_host_process(pod: &Pod<'_>) -> Found {
     }
     let mut names = Vec::new();
     for container in pod.containers() {
-        if set(security(&container, &FIELD)) {
+        if set(container.security(&FIELD)) {
             names.push(container.name());
             fields.push(format!(
                 "{}.securityContext.windowsOptions.hostProcess",

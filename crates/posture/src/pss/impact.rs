@@ -31,11 +31,7 @@ pub struct Impact<'a> {
 }
 
 /// Evaluates every pod and workload of `objects` in `namespace` (all when `None`) under an enforce `policy`.
-pub fn impact<'a>(
-    objects: &'a [Object],
-    namespace: Option<&str>,
-    policy: &Policy,
-) -> Impact<'a> {
+pub fn impact<'a>(objects: &'a [Object], namespace: Option<&str>, policy: &Policy) -> Impact<'a> {
     let mut out = Impact::default();
     let mut running: Vec<(String, &str)> = Vec::new();
     for object in objects {

@@ -180,6 +180,21 @@ pub fn evaluate(pod: &Pod<'_>, level: Level, version: Version) -> Verdict {
     Verdict { violations }
 }
 
+/// Runs one check of the standards alone, as of the newest version.
+pub fn judge(pod: &Pod<'_>, id: &str) -> Option<Violation> {
+    let rule = baseline::RULES
+        .iter()
+        .chain(restricted::RULES)
+        .filter(|rule| rule.id == id)
+        .next_back()?;
+    (rule.run)(pod).map(|(reason, detail, fields)| Violation {
+        check: rule.id,
+        reason,
+        detail,
+        fields,
+    })
+}
+
 /// `one` or `many`, by count.
 fn plural(one: &'static str, many: &'static str, count: usize) -> &'static str {
     if count == 1 { one } else { many }

@@ -35,6 +35,11 @@ impl<'a> Container<'a> {
         value::text(self.node, &["name"]).unwrap_or_default()
     }
 
+    /// The value at `path` under its `securityContext`.
+    pub fn security(&self, path: &[&str]) -> Option<&'a Node> {
+        value::at(value::field(self.node, "securityContext")?, path)
+    }
+
     /// Path from the object's root.
     pub fn path(&self, pod: &Pod<'_>) -> String {
         format!("{}.{}[{}]", pod.path, self.list, self.index)
@@ -98,9 +103,4 @@ impl<'a> Pod<'a> {
     pub fn user_namespace(&self) -> bool {
         value::flag(self.spec, &["hostUsers"]) == Some(false)
     }
-}
-
-/// The value at `path` under the container's `securityContext`.
-pub(super) fn security<'a>(container: &Container<'a>, path: &[&str]) -> Option<&'a Node> {
-    value::at(value::field(container.node, "securityContext")?, path)
 }

@@ -1,6 +1,5 @@
 //! The checks that the restricted level adds, sorted by id, and the baseline checks that they replace.
 
-use super::pod::security;
 use super::{Found, Pod, Rule, baseline, containers, plural, quoted, setters, sorted};
 use crate::value;
 
@@ -59,7 +58,9 @@ fn unless_user_namespace(pod: &Pod<'_>, check: fn(&Pod<'_>) -> Found) -> Found {
 fn privilege_escalation(pod: &Pod<'_>) -> Found {
     let (mut names, mut fields) = (Vec::new(), Vec::new());
     for container in pod.containers() {
-        let allowed = security(&container, &["allowPrivilegeEscalation"]).and_then(value::truth);
+        let allowed = container
+            .security(&["allowPrivilegeEscalation"])
+            .and_then(value::truth);
         if allowed != Some(false) {
             names.push(container.name());
             fields.push(format!(
@@ -85,7 +86,7 @@ fn capabilities(pod: &Pod<'_>) -> Found {
     let mut fields = Vec::new();
     for container in pod.containers() {
         let path = format!("{}.securityContext.capabilities", container.path(pod));
-        let capabilities = security(&container, &["capabilities"]);
+        let capabilities = container.security(&["capabilities"]);
         let drops_all = capabilities
             .is_some_and(|set| value::texts(set, &["drop"]).any(|capability| capability == "ALL"));
         if !drops_all {
@@ -178,9 +179,9 @@ fn volumes(pod: &Pod<'_>) -> Found {
         let kind = match OTHER_VOLUMES.into_iter().find(|kind| has(kind)) {
             Some(kind) => kind,
             // The API server makes an emptyDir of a volume that has nothing but a name.
-            None if others.iter().all(|(key, value)| {
-                key.as_str() == Some("name") || value.is_null()
-            }) =>
+            None if others
+                .iter()
+                .all(|(key, value)| key.as_str() == Some("name") || value.is_null()) =>
             {
                 continue;
             }
@@ -217,7 +218,7 @@ fn run_as_non_root(pod: &Pod<'_>) -> Found {
     }
     for container in pod.containers() {
         let field = format!("{}.securityContext.runAsNonRoot", container.path(pod));
-        match security(&container, &["runAsNonRoot"]).and_then(value::truth) {
+        match container.security(&["runAsNonRoot"]).and_then(value::truth) {
             Some(true) => {}
             Some(false) => {
                 explicit.push(container.name());
@@ -259,7 +260,7 @@ fn run_as_user(pod: &Pod<'_>) -> Found {
     }
     let mut names = Vec::new();
     for container in pod.containers() {
-        if root(security(&container, &["runAsUser"])) {
+        if root(container.security(&["runAsUser"])) {
             names.push(container.name());
             fields.push(format!("{}.securityContext.runAsUser", container.path(pod)));
         }

@@ -37,7 +37,8 @@ pub(crate) struct Args {
 
 /// Exit code 0 when everything is allowed, 1 when something is not.
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let policy = Policy::new(args.level, &args.version).map_err(|e| anyhow::anyhow!("--version: {e}"))?;
+    let policy =
+        Policy::new(args.level, &args.version).map_err(|e| anyhow::anyhow!("--version: {e}"))?;
     let loaded = load(&args.files)?;
     let refused = if args.impact {
         print_impact(args, &policy, &loaded.objects)?
@@ -56,9 +57,10 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
 fn print_answers(args: &Args, policy: &Policy, objects: &[Object]) -> anyhow::Result<bool> {
     let (mut out, mut refused) = (String::new(), false);
     for object in objects {
-        let elsewhere = args.namespace.as_deref().is_some_and(|namespace| {
-            namespace != object.namespace.as_deref().unwrap_or("default")
-        });
+        let elsewhere = args
+            .namespace
+            .as_deref()
+            .is_some_and(|namespace| namespace != object.namespace.as_deref().unwrap_or("default"));
         if elsewhere {
             continue;
         }
