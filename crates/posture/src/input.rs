@@ -15,6 +15,21 @@ use crate::value;
 pub struct Settings {
     /// Registries that images may come from, as prefixes; empty means that the check has nothing to say.
     pub registries: Vec<String>,
+    /// Repositories whose images need no digest, as prefixes.
+    pub unpinned: Vec<String>,
+    /// Lowest and highest quantity of a resource, by field such as `limits.cpu`.
+    pub quantities: Vec<QuantityRange>,
+}
+
+/// Bounds of a quantity.
+#[derive(Clone, Debug, Default)]
+pub struct QuantityRange {
+    /// Field under `resources`, such as `limits.cpu`.
+    pub field: String,
+    /// Lowest.
+    pub min: Option<f64>,
+    /// Highest.
+    pub max: Option<f64>,
 }
 
 /// What checks look at.

@@ -19,6 +19,6 @@ pub mod node;
 pub mod output;
 pub mod pss;
 pub mod rbac;
-mod resources;
+pub mod resources;
 mod standard;
 pub mod value;

@@ -50,7 +50,9 @@ pub fn judge(
                 finding
             }),
             Known::Unset => judge(None).map(|message| {
-                let path = if object.kind == "KubeletConfiguration" {
+                let file = object.kind == "KubeletConfiguration"
+                    || value::at(&object.node, &["data", "configFile", "content"]).is_some();
+                let path = if file {
                     setting.config.join(".")
                 } else {
                     String::new()
@@ -88,15 +90,30 @@ pub fn known(object: &Object, setting: Setting) -> Known {
             } else {
                 ""
             };
-            match value::at(inside.unwrap_or(&object.node), setting.config) {
-                Some(node) => Known::Set(
-                    value::show(node),
-                    format!("{prefix}{}", setting.config.join(".")),
-                ),
+            match lookup(inside.unwrap_or(&object.node), setting.config) {
+                Some((node, path)) => Known::Set(value::show(node), format!("{prefix}{path}")),
                 None => Known::Unset,
             }
         }
     }
+}
+
+/// Follows keys whatever their case, as Go's decoder does (`TLSCipherSuites` is often written so).
+fn lookup<'a>(root: &'a Node, keys: &[&str]) -> Option<(&'a Node, String)> {
+    let mut node = root;
+    let mut path = Vec::new();
+    for key in keys {
+        let (name, value) = node
+            .as_map()?
+            .iter()
+            .find(|(name, value)| {
+                !value.is_null() && name.as_str().is_some_and(|n| n.eq_ignore_ascii_case(key))
+            })
+            .and_then(|(name, value)| Some((name.as_str()?, value)))?;
+        path.push(name);
+        node = value;
+    }
+    Some((node, path.join(".")))
 }
 
 fn fact(object: &Object, name: &str) -> Known {
@@ -130,8 +147,8 @@ fn sensor(object: &Object, setting: Setting) -> Known {
     let Some(document) = parsed.documents.first() else {
         return Known::Unreadable;
     };
-    match value::at(&document.root, setting.config) {
-        Some(node) => Known::Set(value::show(node), setting.config.join(".")),
+    match lookup(&document.root, setting.config) {
+        Some((node, path)) => Known::Set(value::show(node), path),
         None => Known::Unset,
     }
 }

@@ -22,7 +22,6 @@ use crate::check::Finding;
 use crate::check::{Check, Findings, Scope, Severity};
 use crate::input::Input;
 use crate::rbac::{grant, names, of_the_system};
-use crate::value;
 
 /// The check.
 pub(super) const CHECK: Check = Check {
@@ -47,13 +46,10 @@ fn run(input: &Input<'_>, out: &mut Findings<'_>) {
         if of_the_system(&object.node, &object.name) {
             continue;
         }
-        let everything = input.rbac.role_of(binding).is_some_and(|role| {
-            role.rules.iter().any(|rule| {
-                ["apiGroups", "resources", "verbs"]
-                    .iter()
-                    .all(|key| value::texts(rule.node, &[key]).any(|text| text == "*"))
-            })
-        });
+        let everything = input
+            .rbac
+            .role_of(binding)
+            .is_some_and(|role| role.rules.iter().any(crate::rbac::Rule::everything));
         if (binding.role_kind == "ClusterRole" && binding.role == "cluster-admin") || everything {
             let mut finding = Finding::new(
                 binding.object,

@@ -36,10 +36,11 @@ pub(super) const CHECK: Check = Check {
 };
 
 fn run(input: &Input<'_>, out: &mut Findings<'_>) {
+    let workloads = input.objects.iter().any(vedette_manifest::makes_pods);
     for (index, service) in input.of_kind("Service") {
         let selector: Vec<_> = value::pairs(&service.node, &["spec", "selector"]).collect();
         let external = value::text(&service.node, &["spec", "type"]) == Some("ExternalName");
-        if selector.is_empty() || external || input.workloads().is_empty() {
+        if selector.is_empty() || external || !workloads {
             continue;
         }
         let namespace = crate::input::namespace(service);

@@ -52,7 +52,7 @@ fn run(input: &Input<'_>, out: &mut Findings<'_>) {
         let covered = Scope::Namespaced.covers(
             object.group(),
             &object.kind,
-            vedette_manifest::pod_part(object).is_some(),
+            vedette_manifest::makes_pods(object),
         );
         if covered && !own && crate::input::namespace(object) == "default" {
             out.push(Finding::new(

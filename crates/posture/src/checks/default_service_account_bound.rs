@@ -22,6 +22,7 @@
 use crate::check::Finding;
 use crate::check::{Check, Findings, Scope, Severity};
 use crate::input::Input;
+use crate::rbac::of_the_system;
 
 /// The check.
 pub(super) const CHECK: Check = Check {
@@ -45,6 +46,10 @@ pub(super) const CHECK: Check = Check {
 
 fn run(input: &Input<'_>, out: &mut Findings<'_>) {
     for binding in &input.rbac.bindings {
+        let object = &input.objects[binding.object];
+        if of_the_system(&object.node, &object.name) {
+            continue;
+        }
         for (index, subject) in binding.subjects.iter().enumerate() {
             if subject.kind == "ServiceAccount" && subject.name == "default" {
                 let namespace = subject.namespace.unwrap_or("?");

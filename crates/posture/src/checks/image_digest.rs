@@ -2,7 +2,7 @@
 //!
 //! # What it ensures
 //!
-//! Every image ends in `@<algorithm>:<hex>` of a full length.
+//! Every image ends in `@<algorithm>:<hex>` of a full length, apart from repositories that the settings exempt.
 //!
 //! # Why
 //!
@@ -40,7 +40,14 @@ fn run(input: &Input<'_>, out: &mut Findings<'_>) {
             let Some(text) = value::text(container.node, &["image"]) else {
                 continue;
             };
-            if !Image::parse(text).pinned() {
+            let image = Image::parse(text);
+            let exempt = input.settings.unpinned.iter().any(|name| {
+                image
+                    .name
+                    .strip_prefix(name.trim_end_matches('/'))
+                    .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            });
+            if !exempt && !image.pinned() {
                 out.push(workload.container_finding(
                     &container,
                     "image",

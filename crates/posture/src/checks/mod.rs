@@ -6,6 +6,7 @@ mod access_to_approve_certificates;
 mod access_to_bind_escalate;
 mod access_to_change_config_maps;
 mod access_to_change_rbac;
+mod access_to_change_secrets;
 mod access_to_create_persistent_volumes;
 mod access_to_create_pods;
 mod access_to_create_tokens;
@@ -41,6 +42,7 @@ mod eks_endpoint_access;
 mod eks_private_endpoint_only;
 mod eks_private_nodes;
 mod eks_secrets_encryption;
+mod everything_in_role;
 mod exposed_service;
 mod host_ipc;
 mod host_network;
@@ -89,6 +91,7 @@ mod probe_host;
 mod proc_mount;
 mod read_only_root_filesystem;
 mod readiness_probe;
+mod restricted_capabilities;
 mod restricted_volume_types;
 mod run_as_non_root;
 mod run_as_root_user;
@@ -113,6 +116,7 @@ pub static ALL: &[Check] = &[
     access_to_bind_escalate::CHECK,
     access_to_change_config_maps::CHECK,
     access_to_change_rbac::CHECK,
+    access_to_change_secrets::CHECK,
     access_to_create_persistent_volumes::CHECK,
     access_to_create_pods::CHECK,
     access_to_create_tokens::CHECK,
@@ -148,6 +152,7 @@ pub static ALL: &[Check] = &[
     eks_private_endpoint_only::CHECK,
     eks_private_nodes::CHECK,
     eks_secrets_encryption::CHECK,
+    everything_in_role::CHECK,
     exposed_service::CHECK,
     host_ipc::CHECK,
     host_network::CHECK,
@@ -196,6 +201,7 @@ pub static ALL: &[Check] = &[
     proc_mount::CHECK,
     read_only_root_filesystem::CHECK,
     readiness_probe::CHECK,
+    restricted_capabilities::CHECK,
     restricted_volume_types::CHECK,
     run_as_non_root::CHECK,
     run_as_root_user::CHECK,

@@ -35,18 +35,18 @@ pub(super) const CHECK: Check = Check {
 };
 
 fn run(input: &Input<'_>, out: &mut Findings<'_>) {
-    for workload in input.workloads() {
-        if workload.node.kind != "Deployment" && workload.node.kind != "DeploymentConfig" {
-            continue;
-        }
-        let strategy = value::text(&workload.node.node, &["spec", "strategy", "type"]);
+    for (index, object) in ["Deployment", "DeploymentConfig"]
+        .iter()
+        .flat_map(|kind| input.of_kind(kind))
+    {
+        let strategy = value::text(&object.node, &["spec", "strategy", "type"]);
         if strategy.is_some_and(|kind| !matches!(kind, "RollingUpdate" | "Rolling")) {
             let finding = Finding::new(
-                workload.object,
+                index,
                 "spec.strategy.type",
                 "all pods stop before the first new one starts",
             );
-            out.push(if workload.node.kind == "Deployment" {
+            out.push(if object.kind == "Deployment" {
                 finding.set("RollingUpdate").caution(
                     "volumes that one pod at a time may hold, and two versions running together",
                 )

@@ -21,6 +21,12 @@ pub use question::{Access, Question, Right, can, who_can};
 /// bound; real clusters use one step, and a cycle must end.
 const AGGREGATION_DEPTH: usize = 8;
 
+/// The verbs on stored objects. Source: the Kubernetes API reference; `deletecollection` is left out because
+/// whoever may list and delete has it in effect.
+const VERBS: [&str; 7] = [
+    "get", "list", "watch", "create", "update", "patch", "delete",
+];
+
 /// A rule of a role.
 #[derive(Clone, Debug)]
 pub struct Rule<'a> {
@@ -229,6 +235,15 @@ impl Rule<'_> {
             .filter(|(_, item)| item.as_str().is_some_and(&fits))
             .map(|(index, _)| index)
             .collect()
+    }
+
+    /// Whether the rule allows everything on everything: by stars, or by naming every verb there is.
+    pub fn everything(&self) -> bool {
+        let star = |key: &str| value::texts(self.node, &[key]).any(|text| text == "*");
+        let every_verb = VERBS
+            .iter()
+            .all(|verb| value::texts(self.node, &["verbs"]).any(|text| text == *verb));
+        star("apiGroups") && star("resources") && (star("verbs") || every_verb)
     }
 
     /// Whether some entry of `key` is `wanted` or a star.

@@ -16,7 +16,10 @@ pub(crate) struct Pattern {
 
 /// Whether the API server itself ships and restores the object.
 pub(crate) fn of_the_system(node: &Node, name: &str) -> bool {
+    // GKE's own roles bear the prefix `gce:`; the four user-facing roles are made by the API server.
     name.starts_with("system:")
+        || name.starts_with("gce:")
+        || matches!(name, "admin" | "cluster-admin" | "edit" | "view")
         || value::pairs(node, &["metadata", "labels"])
             .any(|pair| pair == ("kubernetes.io/bootstrapping", "rbac-defaults"))
 }
