@@ -10,6 +10,7 @@
 pub mod check;
 pub mod checks;
 pub mod eks;
+pub mod fix;
 mod identity;
 pub mod image;
 pub mod input;

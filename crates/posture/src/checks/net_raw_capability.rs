@@ -51,36 +51,31 @@ fn run(input: &Input<'_>, out: &mut Findings<'_>) {
                     .iter()
                     .position(|item| item.as_str().is_some_and(|text| names.contains(&text)))
             };
-            if let Some(index) = named(list("add"), &["NET_RAW"]) {
-                let item = format!("{path}.securityContext.capabilities.add[{index}]");
-                out.push(
-                    workload
-                        .container_finding(
-                            &container,
-                            "securityContext.capabilities.add",
-                            "adds NET_RAW",
-                        )
-                        .edit(Edit::Remove(item))
-                        .caution("ping and programs that open raw sockets"),
-                );
-                continue;
-            }
             let dropped = list("drop");
-            if named(dropped, &["NET_RAW", "ALL", "all"]).is_some() {
-                continue;
-            }
-            let field = format!("securityContext.capabilities.drop[{}]", dropped.len());
             let drop = format!("{path}.securityContext.capabilities.drop");
-            out.push(
+            let fix = if dropped.is_empty() {
+                Edit::Set(drop, "[NET_RAW]".into())
+            } else {
+                Edit::Append(drop, "NET_RAW".into())
+            };
+            let keeps = named(dropped, &["NET_RAW", "ALL", "all"]).is_none();
+            let finding = if let Some(index) = named(list("add"), &["NET_RAW"]) {
+                let item = format!("{path}.securityContext.capabilities.add[{index}]");
                 workload
-                    .container_finding(&container, &field, "keeps NET_RAW")
-                    .edit(if dropped.is_empty() {
-                        Edit::Set(drop, "[NET_RAW]".into())
-                    } else {
-                        Edit::Append(drop, "NET_RAW".into())
-                    })
-                    .caution("ping and programs that open raw sockets"),
-            );
+                    .container_finding(
+                        &container,
+                        "securityContext.capabilities.add",
+                        "adds NET_RAW",
+                    )
+                    .edit(Edit::Remove(item))
+            } else if keeps {
+                let field = format!("securityContext.capabilities.drop[{}]", dropped.len());
+                workload.container_finding(&container, &field, "keeps NET_RAW")
+            } else {
+                continue;
+            };
+            let finding = finding.caution("ping and programs that open raw sockets");
+            out.push(if keeps { finding.edit(fix) } else { finding });
         }
     }
 }

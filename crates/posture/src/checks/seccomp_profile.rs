@@ -22,7 +22,9 @@
 
 use crate::check::{Check, Findings, Scope, Severity};
 use crate::input::Input;
-use crate::standard::standard;
+use vedette_yaml::Node;
+
+use crate::value;
 
 /// The check.
 pub(super) const CHECK: Check = Check {
@@ -36,15 +38,30 @@ pub(super) const CHECK: Check = Check {
 };
 
 fn run(input: &Input<'_>, out: &mut Findings<'_>) {
-    standard(
-        input,
-        out,
-        "seccompProfile_restricted",
-        "runs without a seccomp profile",
-        |finding| {
-            finding
-                .set("RuntimeDefault")
-                .caution("programs that use rare system calls (debuggers, nested containers)")
-        },
-    );
+    const FIELD: &str = "securityContext.seccompProfile.type";
+    const TEST: &str = "programs that use rare system calls (debuggers, nested containers)";
+    let filtered = |profile: &Node| {
+        let kind = value::text(profile, &["type"]);
+        matches!(kind, Some("RuntimeDefault" | "Localhost"))
+    };
+    for workload in input.workloads() {
+        if workload.pod.windows() {
+            continue;
+        }
+        let on_pod = workload.pod.security(&["seccompProfile"]).map(filtered);
+        if on_pod == Some(false) {
+            let finding = workload.finding(FIELD, "the pod asks for no seccomp filter");
+            out.push(finding.set("RuntimeDefault").caution(TEST));
+        }
+        for (container, _) in workload.containers() {
+            let here = container.security(&["seccompProfile"]).map(filtered);
+            // A bad profile of the pod is one finding, not one for each container that inherits it.
+            if here.or(on_pod) == Some(true) || (here.is_none() && on_pod.is_some()) {
+                continue;
+            }
+            let finding =
+                workload.container_finding(&container, FIELD, "runs without a seccomp filter");
+            out.push(finding.set("RuntimeDefault").caution(TEST));
+        }
+    }
 }
