@@ -7,9 +7,11 @@
 //! - [`checks`] holds the registry of checks, one file each.
 //! - [`rbac`] answers who may do what.
 
+pub mod benchmark;
 pub mod check;
 pub mod checks;
 pub mod eks;
+pub mod exception;
 pub mod fix;
 mod identity;
 pub mod image;
@@ -21,5 +23,6 @@ pub mod output;
 pub mod pss;
 pub mod rbac;
 pub mod resources;
+pub mod result;
 mod standard;
 pub mod value;

@@ -30,6 +30,7 @@ pub(super) const CHECK: Check = Check {
     severity: Severity::High,
     scope: Scope::Rbac,
     maps: &[
+        "cis-eks-1.4:5.2.1",
         "cis-eks-1.4:4.1.5",
         "cis-eks-1.5:4.1.5",
         "cis-eks-1.5:5.2.1",

@@ -29,7 +29,7 @@ pub(super) const CHECK: Check = Check {
     severity: Severity::Low,
     scope: Scope::Node,
     maps: &[
-        "cis-eks-1.4:3.2.9",
+        "cis-eks-1.4:3.2.7",
         "cis-eks-1.5:3.2.7",
         "cis-eks-1.7:3.2.7",
         "cis-eks-1.8:3.2.7",

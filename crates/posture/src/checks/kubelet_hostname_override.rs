@@ -27,7 +27,7 @@ pub(super) const CHECK: Check = Check {
     id: "kubelet-hostname-override",
     severity: Severity::Low,
     scope: Scope::Node,
-    maps: &["cis-eks-1.4:3.2.8"],
+    maps: &[],
     stops: &[],
     source: include_str!("kubelet_hostname_override.rs"),
     run,

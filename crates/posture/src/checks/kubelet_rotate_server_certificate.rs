@@ -28,7 +28,7 @@ pub(super) const CHECK: Check = Check {
     severity: Severity::Medium,
     scope: Scope::Node,
     maps: &[
-        "cis-eks-1.4:3.2.11",
+        "cis-eks-1.4:3.2.9",
         "cis-eks-1.5:3.2.9",
         "cis-eks-1.7:3.2.9",
         "cis-eks-1.8:3.2.9",

@@ -31,6 +31,9 @@ pub(super) const CHECK: Check = Check {
     severity: Severity::High,
     scope: Scope::Workload,
     maps: &[
+        "cis-eks-1.4:4.5.2",
+        "cis-eks-1.5:4.5.2",
+        "cis-k8s-1.12:5.7.3",
         "cis-eks-1.4:4.2.5",
         "cis-eks-1.5:4.2.5",
         "cis-eks-1.7:4.2.5",

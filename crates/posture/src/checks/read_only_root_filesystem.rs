@@ -29,7 +29,12 @@ pub(super) const CHECK: Check = Check {
     id: "read-only-root-filesystem",
     severity: Severity::Medium,
     scope: Scope::Workload,
-    maps: &["nsa:immutable-filesystem"],
+    maps: &[
+        "cis-eks-1.4:4.5.2",
+        "cis-eks-1.5:4.5.2",
+        "cis-k8s-1.12:5.7.3",
+        "nsa:immutable-filesystem",
+    ],
     stops: &[2, 3, 10],
     source: include_str!("read_only_root_filesystem.rs"),
     run,
