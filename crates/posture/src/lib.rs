@@ -25,4 +25,5 @@ pub mod rbac;
 pub mod resources;
 pub mod result;
 mod standard;
+pub mod user;
 pub mod value;

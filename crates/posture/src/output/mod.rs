@@ -1,5 +1,11 @@
 //! Results as documents: every renderer takes data and gives text.
 
+pub mod html;
+pub mod junit;
+pub mod policy_report;
+pub mod sarif;
+pub mod table;
+
 /// Makes text from a manifest fit for a terminal: control characters, and those that turn the reading
 /// direction or do not show, are written as `‹U+202E›`; line feeds and tabs become spaces.
 pub fn visible(text: &str) -> String {
