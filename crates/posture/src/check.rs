@@ -36,6 +36,8 @@ impl Severity {
 pub enum Scope {
     /// Pods and everything that makes pods.
     Workload,
+    /// Images, when the settings name the approved registries.
+    Registries,
     /// Roles, cluster roles and their bindings.
     Rbac,
     /// Objects that live in a namespace.
@@ -60,7 +62,7 @@ impl Scope {
     /// Whether an object of this kind is looked at.
     pub fn covers(self, group: &str, kind: &str, makes_pods: bool) -> bool {
         match self {
-            Scope::Workload => makes_pods,
+            Scope::Workload | Scope::Registries => makes_pods,
             Scope::Rbac => matches!(
                 kind,
                 "Role" | "ClusterRole" | "RoleBinding" | "ClusterRoleBinding"
@@ -83,6 +85,7 @@ impl Scope {
     pub fn needs(self) -> &'static str {
         match self {
             Scope::Workload => "pods or workloads",
+            Scope::Registries => "the approved registries (--registry)",
             Scope::Rbac => {
                 "roles and bindings (kubectl get roles,clusterroles,rolebindings,clusterrolebindings -A -o yaml)"
             }

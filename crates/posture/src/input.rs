@@ -1,6 +1,6 @@
 //! The objects of one evaluation, indexed so that checks can ask about neighbours.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use vedette_manifest::{Loaded, Object, Source};
 use vedette_yaml::Node;
@@ -42,7 +42,7 @@ pub struct Input<'a> {
     /// Who may do what.
     pub rbac: Rbac<'a>,
     workloads: Vec<Workload<'a>>,
-    names: HashSet<(&'a str, &'a str, &'a str)>,
+    names: HashMap<(&'a str, &'a str, &'a str), usize>,
     kinds: HashMap<&'a str, Vec<usize>>,
 }
 
@@ -63,15 +63,18 @@ pub const DEFAULT_NAMESPACE: &str = "default";
 impl<'a> Input<'a> {
     /// Indexes `objects`.
     pub fn new(objects: &'a [Object], settings: Settings) -> Self {
-        let mut names = HashSet::new();
+        let mut names = HashMap::new();
         let mut kinds: HashMap<&str, Vec<usize>> = HashMap::new();
         let mut workloads = Vec::new();
         for (index, object) in objects.iter().enumerate() {
-            names.insert((
-                object.kind.as_str(),
-                namespace(object),
-                object.name.as_str(),
-            ));
+            names.insert(
+                (
+                    object.kind.as_str(),
+                    namespace(object),
+                    object.name.as_str(),
+                ),
+                index,
+            );
             kinds.entry(&object.kind).or_default().push(index);
             if let Some(pod) = Pod::of(object) {
                 workloads.push(Workload {
@@ -97,19 +100,29 @@ impl<'a> Input<'a> {
     }
 
     /// Objects of a kind, with their index.
-    pub fn of_kind(&self, kind: &str) -> impl Iterator<Item = (usize, &'a Object)> + use<'a> {
+    pub fn of_kind<'s>(
+        &'s self,
+        kind: &str,
+    ) -> impl Iterator<Item = (usize, &'a Object)> + use<'s, 'a> {
         let objects = self.objects;
         self.kinds
             .get(kind)
-            .cloned()
+            .map(Vec::as_slice)
             .unwrap_or_default()
-            .into_iter()
-            .map(move |index| (index, &objects[index]))
+            .iter()
+            .map(move |&index| (index, &objects[index]))
+    }
+
+    /// The object of this kind and name; the last one when the input has several.
+    pub fn named(&self, kind: &str, namespace: &str, name: &str) -> Option<&'a Object> {
+        // A key with the map's own lifetime is not needed to look up, only to store.
+        let key: (&str, &str, &str) = (kind, namespace, name);
+        self.names.get(&key).map(|&index| &self.objects[index])
     }
 
     /// Whether an object of this kind and name is in the input.
     pub fn has(&self, kind: &str, namespace: &str, name: &str) -> bool {
-        self.names.contains(&(kind, namespace, name))
+        self.named(kind, namespace, name).is_some()
     }
 }
 

@@ -4,14 +4,16 @@
 //! score: what was not looked at is neither good nor bad.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::Serialize;
+use serde::ser::SerializeStruct;
 use vedette_manifest::Object;
 
 use crate::benchmark::{self, Assessment, Benchmark};
-use crate::check::{Check, Findings, Severity};
+use crate::check::{Check, Findings, Scope, Severity};
 use crate::exception::{Exception, Subject, Use};
-use crate::input::{Input, namespace};
+use crate::input::{DEFAULT_NAMESPACE, Input, namespace};
 use crate::value;
 
 /// State of a check or a control.
@@ -44,42 +46,57 @@ impl State {
 }
 
 /// A failure with its place.
-#[derive(Clone, Debug, Serialize)]
+///
+/// Names are shared, because one object has many failures and a cluster many objects.
+#[derive(Clone, Debug)]
 pub struct Failure {
     /// Check.
     pub check: &'static str,
     /// `low`, `medium`, `high` or `critical`.
     pub severity: &'static str,
     /// File as given.
-    pub file: String,
+    pub file: Arc<str>,
     /// Line, from 1.
     pub line: u32,
     /// Column, from 1.
     pub column: u32,
     /// Kind of the object.
-    pub kind: String,
+    pub kind: Arc<str>,
     /// Namespace, when it says one.
-    pub namespace: Option<String>,
+    pub namespace: Option<Arc<str>>,
     /// Name.
-    pub name: String,
+    pub name: Arc<str>,
     /// Container.
-    pub container: Option<String>,
+    pub container: Option<Box<str>>,
     /// Failing field.
-    pub path: String,
+    pub path: Box<str>,
     /// Further fields that take part.
     pub also: Vec<String>,
     /// Value found; absent when the field is not set.
-    pub value: Option<String>,
+    pub value: Option<Box<str>>,
     /// What is wrong.
-    pub message: String,
+    pub message: Box<str>,
     /// Whether `posture fix` can mend it.
     pub fixable: bool,
     /// Id of the exception that covers it.
-    pub exception: Option<String>,
+    pub exception: Option<Arc<str>>,
     /// Chart template that the object was rendered from.
-    pub template: Option<String>,
+    pub template: Option<Arc<str>>,
+}
+
+impl Failure {
     /// The same for the same failure in another run: check, object, container and field, not the line.
-    pub fingerprint: String,
+    pub fn fingerprint(&self) -> String {
+        format!(
+            "{}|{}|{}|{}|{}|{}",
+            self.check,
+            self.kind,
+            self.namespace.as_deref().unwrap_or(DEFAULT_NAMESPACE),
+            self.name,
+            self.container.as_deref().unwrap_or_default(),
+            self.path
+        )
+    }
 }
 
 /// The state of one check.
@@ -183,6 +200,7 @@ pub fn evaluate(input: &Input<'_>, plan: &Plan<'_>) -> Report {
     let mut failures = Vec::new();
     let mut checks = Vec::new();
     let mut uses = vec![0_usize; plan.exceptions.len()];
+    let mut names: Vec<Option<Names>> = vec![None; input.objects.len()];
     for check in plan.checks.iter().filter(|c| c.severity >= plan.least) {
         let objects = covered(check, input);
         let mut out = Findings::new(input.objects);
@@ -196,7 +214,8 @@ pub fn evaluate(input: &Input<'_>, plan: &Plan<'_>) -> Report {
             } else {
                 failed += 1;
             }
-            failures.push(failure(check, object, finding, exception));
+            let names = names[finding.object].get_or_insert_with(|| Names::of(object));
+            failures.push(failure(check, object, names, finding, exception));
         }
         let state = match (objects, failed, excepted) {
             (_, 1.., _) => State::Fail,
@@ -235,6 +254,9 @@ pub fn evaluate(input: &Input<'_>, plan: &Plan<'_>) -> Report {
 }
 
 fn covered(check: &Check, input: &Input<'_>) -> usize {
+    if check.scope == Scope::Registries && input.settings.registries.is_empty() {
+        return 0;
+    }
     input
         .objects
         .iter()
@@ -251,7 +273,7 @@ fn exception_for(
     finding: &crate::check::Finding,
     plan: &Plan<'_>,
     uses: &mut [usize],
-) -> Option<String> {
+) -> Option<Arc<str>> {
     let subject = Subject {
         check: check.id,
         kind: &object.kind,
@@ -265,48 +287,84 @@ fn exception_for(
         if exception.covers(&subject) {
             *used += 1;
             if found.is_none() && exception.holds(plan.today) {
-                found = Some(exception.id.clone());
+                found = Some(exception.id.as_str().into());
             }
         }
     }
     found
 }
 
+/// Names of an object, made once for all its failures.
+#[derive(Clone)]
+struct Names {
+    kind: Arc<str>,
+    namespace: Option<Arc<str>>,
+    name: Arc<str>,
+    template: Option<Arc<str>>,
+}
+
+impl Names {
+    fn of(object: &Object) -> Self {
+        Self {
+            kind: object.kind.as_str().into(),
+            namespace: object.namespace.as_deref().map(Arc::from),
+            name: object.name.as_str().into(),
+            template: object.template.as_deref().map(Arc::from),
+        }
+    }
+}
+
 fn failure(
     check: &Check,
     object: &Object,
+    names: &Names,
     finding: crate::check::Finding,
-    exception: Option<String>,
+    exception: Option<Arc<str>>,
 ) -> Failure {
     let place = value::place(&object.node, finding.path());
-    let container = finding.container.clone().unwrap_or_default();
-    let fingerprint = format!(
-        "{}|{}|{}|{}|{container}|{}",
-        check.id,
-        object.kind,
-        namespace(object),
-        object.name,
-        finding.path()
-    );
     let mut paths = finding.paths.into_iter();
+    let names = names.clone();
     Failure {
         check: check.id,
         severity: check.severity.as_str(),
-        file: object.source.name.to_string(),
+        file: object.source.name.clone(),
         line: place.line,
         column: place.column,
-        kind: object.kind.clone(),
-        namespace: object.namespace.clone(),
-        name: object.name.clone(),
-        container: finding.container,
-        path: paths.next().unwrap_or_default(),
+        kind: names.kind,
+        namespace: names.namespace,
+        name: names.name,
+        container: finding.container.map(String::into_boxed_str),
+        path: paths.next().unwrap_or_default().into_boxed_str(),
         also: paths.collect(),
-        value: finding.value,
-        message: finding.message,
+        value: finding.value.map(String::into_boxed_str),
+        message: finding.message.into_boxed_str(),
         fixable: !finding.fix.is_empty(),
         exception,
-        template: object.template.clone(),
-        fingerprint,
+        template: names.template,
+    }
+}
+
+impl Serialize for Failure {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut out = serializer.serialize_struct("Failure", 17)?;
+        out.serialize_field("check", self.check)?;
+        out.serialize_field("severity", self.severity)?;
+        out.serialize_field("file", &*self.file)?;
+        out.serialize_field("line", &self.line)?;
+        out.serialize_field("column", &self.column)?;
+        out.serialize_field("kind", &*self.kind)?;
+        out.serialize_field("namespace", &self.namespace.as_deref())?;
+        out.serialize_field("name", &*self.name)?;
+        out.serialize_field("container", &self.container)?;
+        out.serialize_field("path", &self.path)?;
+        out.serialize_field("also", &self.also)?;
+        out.serialize_field("value", &self.value)?;
+        out.serialize_field("message", &self.message)?;
+        out.serialize_field("fixable", &self.fixable)?;
+        out.serialize_field("exception", &self.exception.as_deref())?;
+        out.serialize_field("template", &self.template.as_deref())?;
+        out.serialize_field("fingerprint", &self.fingerprint())?;
+        out.end()
     }
 }
 
@@ -338,10 +396,15 @@ fn controls(benchmark: &Benchmark, checks: &[CheckResult]) -> Vec<ControlResult>
             };
             let note = match state {
                 State::Manual | State::NotEvaluated if ids.is_empty() => {
-                    format!("not in the input: {}", requirement.lacks)
+                    if requirement.lacks.is_empty() {
+                        "a person has to judge it".to_owned()
+                    } else {
+                        format!("no input tells {}", requirement.lacks)
+                    }
                 }
                 State::NotEvaluated => {
                     let mut needs: Vec<&str> = run.iter().filter_map(|r| r.needs).collect();
+                    needs.sort_unstable();
                     needs.dedup();
                     format!("add to the input: {}", needs.join("; "))
                 }
@@ -414,15 +477,23 @@ pub fn difference(report: &Report, earlier: &str) -> Result<Difference, serde_js
         .filter(|failure| failure["exception"].is_null())
         .filter_map(|failure| failure["fingerprint"].as_str())
         .collect();
-    let now: std::collections::BTreeSet<&str> = report
+    let now: std::collections::BTreeSet<String> = report
         .failures
         .iter()
         .filter(|failure| failure.exception.is_none())
-        .map(|failure| failure.fingerprint.as_str())
+        .map(Failure::fingerprint)
         .collect();
+    let (same, new): (Vec<String>, Vec<String>) = now
+        .iter()
+        .cloned()
+        .partition(|f| before.contains(f.as_str()));
     Ok(Difference {
-        new: now.difference(&before).map(|s| (*s).to_owned()).collect(),
-        gone: before.difference(&now).map(|s| (*s).to_owned()).collect(),
-        same: now.intersection(&before).count(),
+        new,
+        gone: before
+            .iter()
+            .filter(|fingerprint| !now.contains(**fingerprint))
+            .map(|fingerprint| (*fingerprint).to_owned())
+            .collect(),
+        same: same.len(),
     })
 }

@@ -19,6 +19,8 @@
 //!
 //! Correct the selector or remove the service.
 
+use std::collections::HashMap;
+
 use crate::check::Finding;
 use crate::check::{Check, Findings, Scope, Severity};
 use crate::input::Input;
@@ -37,19 +39,23 @@ pub(super) const CHECK: Check = Check {
 
 fn run(input: &Input<'_>, out: &mut Findings<'_>) {
     let workloads = input.objects.iter().any(vedette_manifest::makes_pods);
+    let mut labels: HashMap<&str, Vec<Vec<(&str, &str)>>> = HashMap::new();
+    for workload in input.workloads() {
+        let home = crate::input::namespace(workload.node);
+        labels.entry(home).or_default().push(workload.labels());
+    }
     for (index, service) in input.of_kind("Service") {
         let selector: Vec<_> = value::pairs(&service.node, &["spec", "selector"]).collect();
         let external = value::text(&service.node, &["spec", "type"]) == Some("ExternalName");
         if selector.is_empty() || external || !workloads {
             continue;
         }
-        let namespace = crate::input::namespace(service);
-        let served = input.workloads().iter().any(|workload| {
-            crate::input::namespace(workload.node) == namespace && {
-                let labels = workload.labels();
-                selector.iter().all(|pair| labels.contains(pair))
-            }
-        });
+        let served = labels
+            .get(crate::input::namespace(service))
+            .is_some_and(|pods| {
+                pods.iter()
+                    .any(|pod| selector.iter().all(|pair| pod.contains(pair)))
+            });
         if !served {
             out.push(Finding::new(
                 index,

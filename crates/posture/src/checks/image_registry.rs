@@ -27,8 +27,9 @@ use crate::value;
 pub(super) const CHECK: Check = Check {
     id: "image-registry",
     severity: Severity::Medium,
-    scope: Scope::Workload,
+    scope: Scope::Registries,
     maps: &[
+        "cis-eks-1.4:5.1.4",
         "cis-eks-1.5:5.1.4",
         "cis-eks-1.7:5.1.4",
         "cis-eks-1.8:5.1.4",

@@ -30,6 +30,7 @@ pub(super) const CHECK: Check = Check {
     severity: Severity::Medium,
     scope: Scope::Ingress,
     maps: &[
+        "cis-eks-1.4:5.4.5",
         "cis-eks-1.5:5.4.5",
         "cis-eks-1.7:5.4.5",
         "cis-eks-1.8:5.4.5",

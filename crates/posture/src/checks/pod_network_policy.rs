@@ -24,6 +24,8 @@ use crate::check::{Check, Findings, Scope, Severity};
 use crate::input::Input;
 use crate::input::selects;
 use crate::value;
+use std::collections::HashMap;
+use vedette_manifest::Object;
 use vedette_yaml::Node;
 
 /// The check.
@@ -38,21 +40,24 @@ pub(super) const CHECK: Check = Check {
 };
 
 fn run(input: &Input<'_>, out: &mut Findings<'_>) {
+    // By namespace, because a cluster has thousands of both; the empty name stands for all namespaces.
+    let mut policies: HashMap<&str, Vec<&Object>> = HashMap::new();
+    for kind in ["NetworkPolicy", "CiliumNetworkPolicy"] {
+        for (_, policy) in input.of_kind(kind) {
+            let home = crate::input::namespace(policy);
+            policies.entry(home).or_default().push(policy);
+        }
+    }
+    for (_, policy) in input.of_kind("CiliumClusterwideNetworkPolicy") {
+        policies.entry("").or_default().push(policy);
+    }
     for workload in input.workloads() {
         let labels = workload.labels();
-        let namespace = crate::input::namespace(workload.node);
-        let chosen = [
-            "NetworkPolicy",
-            "CiliumNetworkPolicy",
-            "CiliumClusterwideNetworkPolicy",
-        ]
-        .iter()
-        .flat_map(|kind| input.of_kind(kind))
-        .any(|(_, policy)| {
-            let home = policy.kind == "CiliumClusterwideNetworkPolicy"
-                || crate::input::namespace(policy) == namespace;
-            home && chooses(&policy.node, &policy.kind, &labels)
-        });
+        let chosen = [crate::input::namespace(workload.node), ""]
+            .iter()
+            .filter_map(|home| policies.get(home))
+            .flatten()
+            .any(|policy| chooses(&policy.node, &policy.kind, &labels));
         if !chosen {
             let path = format!("{}.labels", workload.pod.metadata_path);
             out.push(Finding::new(

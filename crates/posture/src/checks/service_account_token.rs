@@ -45,12 +45,10 @@ pub(super) const CHECK: Check = Check {
 fn run(input: &Input<'_>, out: &mut Findings<'_>) {
     for workload in input.workloads() {
         let on_pod = value::flag(workload.pod.spec, &["automountServiceAccountToken"]);
-        let account = input.of_kind("ServiceAccount").find(|(_, account)| {
-            account.name == workload.service_account()
-                && crate::input::namespace(account) == crate::input::namespace(workload.node)
-        });
-        let on_account = account
-            .and_then(|(_, node)| value::flag(&node.node, &["automountServiceAccountToken"]));
+        let namespace = crate::input::namespace(workload.node);
+        let on_account = input
+            .named("ServiceAccount", namespace, workload.service_account())
+            .and_then(|account| value::flag(&account.node, &["automountServiceAccountToken"]));
         if on_pod.or(on_account).unwrap_or(true) {
             out.push(
                 workload

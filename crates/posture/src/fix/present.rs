@@ -16,6 +16,7 @@ pub fn diff(name: &str, before: &str, after: &str) -> String {
     }
     let old: Vec<&str> = before.split_inclusive('\n').collect();
     let new: Vec<&str> = after.split_inclusive('\n').collect();
+    let name = name.trim_start_matches("./").trim_start_matches('/');
     let mut out = format!("--- a/{name}\n+++ b/{name}\n");
     for hunk in hunks(&script(&old, &new)) {
         let (old_start, old_len, new_start, new_len) = bounds(&hunk);

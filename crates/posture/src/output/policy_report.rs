@@ -57,9 +57,9 @@ fn document(namespace: Option<&str>, part: usize, failures: &[&Failure]) -> Valu
 }
 
 fn result(failure: &Failure) -> Value {
-    let mut subject = json!({ "kind": failure.kind, "name": failure.name });
+    let mut subject = json!({ "kind": &*failure.kind, "name": &*failure.name });
     if let Some(namespace) = &failure.namespace {
-        subject["namespace"] = namespace.as_str().into();
+        subject["namespace"] = (**namespace).into();
     }
     json!({
         "source": "vedette",

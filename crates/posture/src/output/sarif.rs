@@ -56,10 +56,10 @@ fn result(failure: &Failure) -> Value {
                 "fullyQualifiedName": format!("{}/{}/{}", failure.kind, failure.namespace.as_deref().unwrap_or("default"), failure.name),
             }],
         }],
-        "partialFingerprints": { "vedette/v1": failure.fingerprint },
+        "partialFingerprints": { "vedette/v1": failure.fingerprint() },
     });
     if let Some(exception) = &failure.exception {
-        out["suppressions"] = json!([{ "kind": "external", "justification": exception }]);
+        out["suppressions"] = json!([{ "kind": "external", "justification": &**exception }]);
     }
     out
 }

@@ -33,7 +33,7 @@ pub fn render(report: &Report) -> String {
         if failure.exception.is_some() {
             continue;
         }
-        if failure.file != file {
+        if *failure.file != *file {
             file = &failure.file;
             out.push_str(&format!("{}\n", visible(file)));
         }

@@ -8,6 +8,8 @@
 mod pattern;
 mod question;
 
+use std::collections::HashMap;
+
 use vedette_manifest::Object;
 use vedette_yaml::Node;
 
@@ -94,6 +96,12 @@ pub struct Rbac<'a> {
     pub roles: Vec<Role<'a>>,
     /// Bindings of both kinds.
     pub bindings: Vec<Binding<'a>>,
+    /// Roles by namespace (none for cluster roles) and name.
+    role_names: HashMap<(Option<&'a str>, &'a str), usize>,
+    /// Bindings by kind and name of the role.
+    role_bindings: HashMap<(&'a str, &'a str), Vec<usize>>,
+    /// Roles that aggregate the rules of another object.
+    aggregators: HashMap<usize, Vec<usize>>,
 }
 
 impl<'a> Rbac<'a> {
@@ -132,36 +140,62 @@ impl<'a> Rbac<'a> {
                 );
             }
         }
+        for (index, role) in out.roles.iter().enumerate() {
+            out.role_names.insert((role.namespace, role.name), index);
+            for rule in &role.rules {
+                if rule.object != role.object {
+                    let carriers = out.aggregators.entry(rule.object).or_default();
+                    if carriers.last() != Some(&index) {
+                        carriers.push(index);
+                    }
+                }
+            }
+        }
+        for (index, binding) in out.bindings.iter().enumerate() {
+            out.role_bindings
+                .entry((binding.role_kind, binding.role))
+                .or_default()
+                .push(index);
+        }
         out
     }
 
     /// The bindings that give `role`.
-    pub fn bindings_of(&self, role: &Role<'_>) -> impl Iterator<Item = &Binding<'a>> {
-        let (kind, name, home) = (
-            if role.namespace.is_some() {
-                "Role"
-            } else {
-                "ClusterRole"
-            },
-            role.name.to_owned(),
-            role.namespace.map(str::to_owned),
-        );
-        self.bindings.iter().filter(move |binding| {
-            binding.role_kind == kind
-                && binding.role == name
-                && (home.is_none() || binding.namespace == home.as_deref())
-        })
+    pub fn bindings_of(&self, role: &Role<'a>) -> impl Iterator<Item = &Binding<'a>> {
+        let kind = if role.namespace.is_some() {
+            "Role"
+        } else {
+            "ClusterRole"
+        };
+        let home = role.namespace;
+        self.role_bindings
+            .get(&(kind, role.name))
+            .into_iter()
+            .flatten()
+            .map(|&index| &self.bindings[index])
+            .filter(move |binding| home.is_none() || binding.namespace == home)
+    }
+
+    /// The role itself and every role that aggregates its rules.
+    pub fn carriers<'s>(&'s self, role: &'s Role<'a>) -> impl Iterator<Item = &'s Role<'a>> {
+        std::iter::once(role).chain(
+            self.aggregators
+                .get(&role.object)
+                .into_iter()
+                .flatten()
+                .map(|&index| &self.roles[index]),
+        )
     }
 
     /// The role that a binding gives, when it is in the input.
-    pub fn role_of(&self, binding: &Binding<'_>) -> Option<&Role<'a>> {
-        self.roles.iter().find(|role| {
-            role.name == binding.role
-                && match binding.role_kind {
-                    "Role" => role.namespace.is_some() && role.namespace == binding.namespace,
-                    _ => role.namespace.is_none(),
-                }
-        })
+    pub fn role_of(&self, binding: &Binding<'a>) -> Option<&Role<'a>> {
+        let home = match binding.role_kind {
+            "Role" => Some(binding.namespace?),
+            _ => None,
+        };
+        self.role_names
+            .get(&(home, binding.role))
+            .map(|&index| &self.roles[index])
     }
 }
 

@@ -102,13 +102,10 @@ pub(crate) fn roles_that(
 const SHOWN: usize = 3;
 
 /// Everybody who has the rules of `role`, directly or through a role that aggregates it.
-pub(crate) fn grants(input: &Input<'_>, role: &Role<'_>) -> Vec<Grant> {
+pub(crate) fn grants<'a>(input: &Input<'a>, role: &Role<'a>) -> Vec<Grant> {
     let rbac = &input.rbac;
     let mut out = Vec::new();
-    let carriers = rbac.roles.iter().filter(|carrier| {
-        carrier.object == role.object || carrier.rules.iter().any(|rule| rule.object == role.object)
-    });
-    for carrier in carriers {
+    for carrier in rbac.carriers(role) {
         for binding in rbac.bindings_of(carrier) {
             for (index, subject) in binding.subjects.iter().enumerate() {
                 out.push(grant(binding.object, index, subject));
