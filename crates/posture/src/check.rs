@@ -60,14 +60,14 @@ pub enum Scope {
 
 impl Scope {
     /// Whether an object of this kind is looked at.
-    pub fn covers(self, group: &str, kind: &str, makes_pods: bool) -> bool {
+    pub fn covers(self, kind: &str, makes_pods: bool) -> bool {
         match self {
             Scope::Workload | Scope::Registries => makes_pods,
             Scope::Rbac => matches!(
                 kind,
                 "Role" | "ClusterRole" | "RoleBinding" | "ClusterRoleBinding"
             ),
-            Scope::Namespaced => makes_pods || crate::input::namespaced(group, kind),
+            Scope::Namespaced => makes_pods || crate::input::namespaced(kind),
             Scope::Namespace => kind == "Namespace",
             Scope::ServiceAccount => kind == "ServiceAccount",
             Scope::Service => kind == "Service",

@@ -209,9 +209,8 @@ pub fn selects(selector: &Node, labels: &[(&str, &str)]) -> bool {
             })
 }
 
-/// Kinds that live in namespaces and that checks on namespaces look at, with their API groups.
-pub fn namespaced(group: &str, kind: &str) -> bool {
-    let _ = group;
+/// Kinds that live in namespaces and that checks on namespaces look at, besides those that make pods.
+pub fn namespaced(kind: &str) -> bool {
     matches!(
         kind,
         "ConfigMap"

@@ -262,7 +262,7 @@ fn covered(check: &Check, input: &Input<'_>) -> usize {
         .iter()
         .filter(|object| {
             let makes_pods = vedette_manifest::makes_pods(object);
-            check.scope.covers(object.group(), &object.kind, makes_pods)
+            check.scope.covers(&object.kind, makes_pods)
         })
         .count()
 }

@@ -1,4 +1,5 @@
 //! Hostile input: broken YAML, bombs, strange kinds, and random damage to sound manifests.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use vedette_manifest::Source;
 use vedette_posture::check::Severity;

@@ -29,7 +29,7 @@ struct Cli {
 enum Command {
     /// Checks manifests and cluster dumps against benchmarks and the Pod Security Standards, and fixes them.
     #[command(subcommand)]
-    Posture(posture::Posture),
+    Posture(Box<posture::Posture>),
     /// Prints the version.
     Version,
 }
@@ -44,7 +44,7 @@ pub(crate) fn main() -> ExitCode {
         }
     };
     let outcome: anyhow::Result<ExitCode> = match cli.command {
-        Command::Posture(command) => posture::run(command),
+        Command::Posture(command) => posture::run(*command),
         Command::Version => Ok(ExitCode::SUCCESS),
     };
     outcome.unwrap_or_else(report)
@@ -53,7 +53,8 @@ pub(crate) fn main() -> ExitCode {
 /// Prints an error as one chain. A closed pipe on our output is not an error: the reader had enough.
 #[allow(
     clippy::print_stderr,
-    reason = "this is where the binary reports errors"
+    clippy::needless_pass_by_value,
+    reason = "this is where the binary reports errors, at the end of a chain of results"
 )]
 fn report(error: anyhow::Error) -> ExitCode {
     let closed = error

@@ -49,11 +49,7 @@ fn run(input: &Input<'_>, out: &mut Findings<'_>) {
                 | ("ServiceAccount", "default")
                 | ("ConfigMap", "kube-root-ca.crt")
         );
-        let covered = Scope::Namespaced.covers(
-            object.group(),
-            &object.kind,
-            vedette_manifest::makes_pods(object),
-        );
+        let covered = Scope::Namespaced.covers(&object.kind, vedette_manifest::makes_pods(object));
         if covered && !own && crate::input::namespace(object) == "default" {
             out.push(Finding::new(
                 index,

@@ -41,7 +41,7 @@ fn run(input: &Input<'_>, out: &mut Findings<'_>) {
         "capabilities_restricted",
         "has capabilities that the restricted standard forbids",
         |finding| {
-            if finding.path().ends_with(".drop") {
+            if finding.path().rsplit('.').next() == Some("drop") {
                 finding
                     .set("[ALL]")
                     .caution("root programs that change owners or users, and ports below 1024")

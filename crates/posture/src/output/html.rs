@@ -46,7 +46,7 @@ pub fn render(report: &Report, title: &str) -> String {
     out.push_str("<h2>Failures</h2>\n");
     for check in report.checks.iter().filter(|c| c.failures > 0) {
         let docs = by_id(check.check)
-            .map(|check| check.docs())
+            .map(crate::check::Check::docs)
             .unwrap_or_default();
         out.push_str(&format!(
             "<h3>{} <small>({}, {})</small></h3>\n<p>{}</p>\n<p>{}</p>\n\

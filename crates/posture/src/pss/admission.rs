@@ -62,7 +62,7 @@ impl Policies {
     /// Reads the labels of a namespace as the API server does: what is not set is privileged, a bad enforce
     /// level counts as restricted, bad audit and warn levels count as privileged, and without a warn level the
     /// warnings follow enforce.
-    pub fn from_labels<'a>(labels: impl Iterator<Item = (&'a str, &'a str)> + Clone) -> Self {
+    pub fn from_labels<'a>(labels: &(impl Iterator<Item = (&'a str, &'a str)> + Clone)) -> Self {
         let label = |name: &str| {
             labels
                 .clone()

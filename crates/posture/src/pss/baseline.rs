@@ -2,7 +2,7 @@
 
 use vedette_yaml::Node;
 
-use super::{Found, Pod, Rule, containers, plural, quoted, setters, sorted};
+use super::{Found, Pod, Rule, containers, plural, quoted, seccomp, setters, sorted};
 use crate::value;
 
 /// Every version of every baseline check; versions of one check stand together, oldest first.
@@ -25,8 +25,8 @@ pub(super) const RULES: &[Rule] = &[
     }),
     rule("seLinuxOptions", 0, |pod| selinux(pod, &SELINUX_TYPES[..4])),
     rule("seLinuxOptions", 31, |pod| selinux(pod, &SELINUX_TYPES)),
-    rule("seccompProfile_baseline", 0, seccomp_annotations),
-    rule("seccompProfile_baseline", 19, seccomp_fields),
+    rule("seccompProfile_baseline", 0, seccomp::annotations),
+    rule("seccompProfile_baseline", 19, seccomp::fields),
     rule("sysctls", 0, |pod| sysctls(pod, 5)),
     rule("sysctls", 27, |pod| sysctls(pod, 6)),
     rule("sysctls", 29, |pod| sysctls(pod, 10)),
@@ -86,9 +86,6 @@ const SYSCTLS: [&str; 14] = [
 
 /// Prefix of the annotations that set AppArmor profiles before there were fields.
 pub(super) const APP_ARMOR_ANNOTATION: &str = "container.apparmor.security.beta.kubernetes.io/";
-
-const SECCOMP_POD: &str = "seccomp.security.alpha.kubernetes.io/pod";
-const SECCOMP_CONTAINER: &str = "container.seccomp.security.alpha.kubernetes.io/";
 
 fn app_armor(pod: &Pod<'_>) -> Found {
     let bad = |profile: &Node| {
@@ -407,93 +404,6 @@ fn selinux(pod: &Pod<'_>, allowed: &[&str]) -> Found {
             fields,
         )
     })
-}
-
-fn seccomp_annotations(pod: &Pod<'_>) -> Found {
-    let mut keys = vec![SECCOMP_POD.to_owned()];
-    keys.extend(
-        pod.containers()
-            .map(|container| format!("{SECCOMP_CONTAINER}{}", container.name())),
-    );
-    let (mut bad, mut fields) = (Vec::new(), Vec::new());
-    for key in keys {
-        let Some(profile) = pod.annotation(&key) else {
-            continue;
-        };
-        let fine = matches!(profile, "runtime/default" | "docker/default")
-            || profile.starts_with("localhost/");
-        if !fine {
-            bad.push(format!("{key}={profile:?}"));
-            fields.push(format!("{}.annotations[{key}]", pod.metadata_path));
-        }
-    }
-    (!bad.is_empty()).then(|| {
-        let bad = sorted(bad.iter().map(String::as_str).collect());
-        (
-            "seccompProfile".to_owned(),
-            format!(
-                "forbidden {} {}",
-                plural("annotation", "annotations", bad.len()),
-                bad.join(", ")
-            ),
-            fields,
-        )
-    })
-}
-
-/// What the fields of a pod say about seccomp, shared by both levels.
-pub(super) struct Seccomp<'a> {
-    pub(super) pod_set: bool,
-    pub(super) unset: Vec<(&'a str, String)>,
-    pub(super) violation: Found,
-}
-
-pub(super) fn seccomp<'a>(pod: &Pod<'a>) -> Seccomp<'a> {
-    let kind_of = |profile: &'a Node| value::text(profile, &["type"]).unwrap_or_default();
-    let good = |kind: &str| matches!(kind, "RuntimeDefault" | "Localhost");
-    let (mut kinds, mut names, mut fields, mut unset) =
-        (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    let on_pod = pod.security(&["seccompProfile"]).map(kind_of);
-    let pod_bad = on_pod.is_some_and(|kind| !good(kind));
-    if let Some(kind) = on_pod.filter(|_| pod_bad) {
-        kinds.push(kind);
-        fields.push(format!("{}.securityContext.seccompProfile.type", pod.path));
-    }
-    for container in pod.containers() {
-        let path = format!(
-            "{}.securityContext.seccompProfile.type",
-            container.path(pod)
-        );
-        match container.security(&["seccompProfile"]).map(kind_of) {
-            None => unset.push((container.name(), path)),
-            Some(kind) if good(kind) => {}
-            Some(kind) => {
-                names.push(container.name());
-                kinds.push(kind);
-                fields.push(path);
-            }
-        }
-    }
-    let violation = (pod_bad || !names.is_empty()).then(|| {
-        (
-            "seccompProfile".to_owned(),
-            format!(
-                "{} must not set securityContext.seccompProfile.type to {}",
-                setters(pod_bad, &names),
-                quoted(&sorted(kinds))
-            ),
-            fields,
-        )
-    });
-    Seccomp {
-        pod_set: on_pod.is_some_and(good),
-        unset,
-        violation,
-    }
-}
-
-fn seccomp_fields(pod: &Pod<'_>) -> Found {
-    seccomp(pod).violation
 }
 
 fn sysctls(pod: &Pod<'_>, allowed: usize) -> Found {

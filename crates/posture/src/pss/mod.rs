@@ -10,6 +10,7 @@ mod baseline;
 pub mod impact;
 mod pod;
 mod restricted;
+mod seccomp;
 
 pub use pod::{Container, Pod};
 
@@ -76,6 +77,7 @@ impl std::str::FromStr for Version {
 
 impl Version {
     /// This version, or the newest known one when it is newer: that is what the admission plugin does.
+    #[must_use]
     pub fn known(self) -> Self {
         self.min(NEWEST)
     }
@@ -185,8 +187,7 @@ pub fn judge(pod: &Pod<'_>, id: &str) -> Option<Violation> {
     let rule = baseline::RULES
         .iter()
         .chain(restricted::RULES)
-        .filter(|rule| rule.id == id)
-        .next_back()?;
+        .rfind(|rule| rule.id == id)?;
     (rule.run)(pod).map(|(reason, detail, fields)| Violation {
         check: rule.id,
         reason,
@@ -216,7 +217,7 @@ fn containers(names: &[&str]) -> String {
 }
 
 /// Sorted without duplicates, as Go's string sets list themselves.
-fn sorted<'a>(mut names: Vec<&'a str>) -> Vec<&'a str> {
+fn sorted(mut names: Vec<&str>) -> Vec<&str> {
     names.sort_unstable();
     names.dedup();
     names

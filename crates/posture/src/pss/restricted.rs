@@ -1,6 +1,6 @@
 //! The checks that the restricted level adds, sorted by id, and the baseline checks that they replace.
 
-use super::{Found, Pod, Rule, baseline, containers, plural, quoted, setters, sorted};
+use super::{Found, Pod, Rule, baseline, containers, plural, quoted, seccomp, setters, sorted};
 use crate::value;
 
 /// Every version of every restricted check; versions of one check stand together, oldest first.
@@ -23,9 +23,9 @@ pub(super) const RULES: &[Rule] = &[
     rule("runAsUser", 35, |pod| {
         unless_user_namespace(pod, run_as_user)
     }),
-    rule("seccompProfile_restricted", 19, seccomp),
+    rule("seccompProfile_restricted", 19, seccomp_profile),
     rule("seccompProfile_restricted", 25, |pod| {
-        linux_only(pod, seccomp)
+        linux_only(pod, seccomp_profile)
     }),
 ];
 
@@ -274,15 +274,15 @@ fn run_as_user(pod: &Pod<'_>) -> Found {
     })
 }
 
-fn seccomp(pod: &Pod<'_>) -> Found {
-    let seccomp = baseline::seccomp(pod);
-    if seccomp.violation.is_some() {
-        return seccomp.violation;
+fn seccomp_profile(pod: &Pod<'_>) -> Found {
+    let found = seccomp::read(pod);
+    if found.violation.is_some() {
+        return found.violation;
     }
-    if seccomp.pod_set || seccomp.unset.is_empty() {
+    if found.pod_set || found.unset.is_empty() {
         return None;
     }
-    let (names, fields): (Vec<&str>, Vec<String>) = seccomp.unset.into_iter().unzip();
+    let (names, fields): (Vec<&str>, Vec<String>) = found.unset.into_iter().unzip();
     Some((
         "seccompProfile".to_owned(),
         format!(
