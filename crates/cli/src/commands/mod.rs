@@ -3,9 +3,10 @@
 mod events;
 mod falco;
 mod fields;
+mod netpol;
+mod posture;
 mod replay;
 mod rules;
-mod netpol;
 
 use std::process::ExitCode;
 
@@ -46,12 +47,13 @@ enum Command {
     Events(events::Args),
     Falco(falco::Args),
     Fields(fields::Args),
+    /// Network policies: who may talk to whom, and which clause decided
+    Netpol(netpol::Args),
+    /// Posture of manifests and cluster dumps: benchmarks, Pod Security Standards, verified fixes
+    #[command(subcommand)]
+    Posture(Box<posture::Posture>),
     Replay(Box<replay::Args>),
     Rules(rules::Args),
-    /// Network policies: who may talk to whom, and which clause decided.
-    Netpol(netpol::Args),
-    /// Prints the version.
-    Version,
 }
 
 /// Runs the command line and turns the outcome into an exit code.
@@ -67,11 +69,10 @@ pub(crate) fn main() -> ExitCode {
         Command::Events(args) => events::run(&args),
         Command::Falco(args) => falco::run(&args),
         Command::Fields(args) => fields::run(&args),
+        Command::Netpol(args) => netpol::run(&args),
+        Command::Posture(command) => posture::run(*command),
         Command::Replay(args) => replay::run(&args),
         Command::Rules(args) => rules::run(&args),
-    let outcome: anyhow::Result<ExitCode> = match cli.command {
-        Command::Netpol(args) => netpol::run(&args),
-        Command::Version => Ok(ExitCode::SUCCESS),
     };
     outcome.unwrap_or_else(|error| report(&error))
 }
