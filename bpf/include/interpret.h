@@ -16,7 +16,6 @@ enum kind {
 	KIND_U8,
 	KIND_TEXT,	/* text at the argument */
 	KIND_BYTES,	/* bytes at the argument, as many as argument `aux` says, at most snap_len */
-	KIND_EMPTY,
 	KIND_ZERO8,
 	KIND_ZERO32,
 	KIND_ZERO64,
@@ -32,9 +31,9 @@ enum kind {
 	KIND_MEM_U32,	/* u32 at the argument + 4 * aux; 0 when it cannot be read */
 	KIND_SOCKADDR,	/* address at the argument, its length in argument `aux` */
 	KIND_CAPS,	/* u64: capability set `aux` of the task */
-	KIND_S32,	/* same as U32; signedness is the reader's business */
 	KIND_TEXT_OK,	/* text at the argument when the call succeeded, else nothing */
-	KIND_KEEP,	/* u64: memory parameters; puts vm_size, vm_rss and vm_swap at once */
+	KIND_MEMORY,	/* three parameters: vm_size, vm_rss, vm_swap */
+	KIND_RET32,	/* u32: what the call returned */
 };
 
 #define UNKNOWN_VALUE 0xffffffff
@@ -102,7 +101,6 @@ __noinline int interpret_one(u32 index)
 		put_u64(s, arg);
 		break;
 	case KIND_U32:
-	case KIND_S32:
 		put_u32(s, arg);
 		break;
 	case KIND_U16:
@@ -122,7 +120,7 @@ __noinline int interpret_one(u32 index)
 		break;
 	case KIND_BYTES: {
 		u64 len = argument(s, p.aux);
-		put_bytes_user(s, arg, len > snap_len ? snap_len : len);
+		put_bytes_user(s, arg, len > settings.snap_len ? settings.snap_len : len);
 		break;
 	}
 	case KIND_ZERO8:
@@ -184,7 +182,10 @@ __noinline int interpret_one(u32 index)
 	case KIND_CAPS:
 		put_u64(s, task_caps((void *)bpf_get_current_task(), p.aux));
 		break;
-	case KIND_KEEP:
+	case KIND_RET32:
+		put_u32(s, s->ret);
+		break;
+	case KIND_MEMORY:
 		put_memory(s, (void *)bpf_get_current_task());
 		break;
 	default:

@@ -78,7 +78,8 @@ struct scratch {
 	s64 ret;
 	u64 args[6];
 	u32 nr;
-	u32 pad;
+	u32 left;	/* state of loops whose step is a function of its own: what may still be taken */
+	u64 array;	/* and what is walked over */
 	union {
 		struct header head;
 		u8 rec[MAX_RECORD + SLACK];
@@ -86,10 +87,12 @@ struct scratch {
 	u8 side[SLACK];	/* for what is looked at before it is copied */
 };
 
-/* Set before load, constant afterwards: the verifier drops the branches that do not apply. */
-const volatile u32 cpus_per_ring = 1;
-const volatile u32 snap_len = 80; /* bytes kept of data that is read or written */
-const volatile u64 socket_fops = 0; /* address of socket_file_ops, learnt from a socket of our own; 0: unknown */
+/* Set before load, constant afterwards. Mirror: `Settings` in crates/sensor/src/kernel.rs. */
+struct settings {
+	u32 cpus_per_ring;
+	u32 snap_len; /* bytes kept of data that is read or written */
+};
+const volatile struct settings settings SEC(".rodata.settings") = { 1, 80 };
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -305,7 +308,7 @@ INLINE u32 put_bytes_user(struct scratch *s, u64 from, u64 len)
 INLINE void end(struct scratch *s)
 {
 	u32 zero = 0, len = s->pos;
-	u32 index = s->head.cpu / cpus_per_ring;
+	u32 index = s->head.cpu / settings.cpus_per_ring;
 	struct counters *c = bpf_map_lookup_elem(&counters, &zero);
 	void *ring = bpf_map_lookup_elem(&rings, &index);
 

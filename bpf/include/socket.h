@@ -8,6 +8,7 @@
 #define AF_UNIX 1
 #define AF_INET 2
 #define AF_INET6 10
+#define SOCKFS_MAGIC 0x534f434b
 
 enum direction { INBOUND, OUTBOUND };
 
@@ -23,7 +24,7 @@ INLINE struct sock *sock_of(s32 fd, u16 *family)
 
 	if (!file)
 		return NULL;
-	if (socket_fops && (u64)BPF_CORE_READ(file, f_op) != socket_fops)
+	if (BPF_CORE_READ(file, f_inode, i_sb, s_magic) != SOCKFS_MAGIC)
 		return NULL;
 	socket = BPF_CORE_READ(file, private_data);
 	if (!socket)

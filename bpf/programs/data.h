@@ -66,7 +66,7 @@ INLINE void put_readv(struct scratch *s)
 	put_s64(s, s->ret);
 	put_u32(s, s->ret > 0 ? s->ret : 0);
 	if (s->ret > 0)
-		put_parts(s->args[1], s->args[2], s->ret);
+		put_parts(s, s->args[1], s->args[2], s->ret);
 	else
 		put_empty(s);
 	put_s64(s, (s32)s->args[0]);
@@ -77,7 +77,7 @@ INLINE void put_writev(struct scratch *s)
 	u32 size = parts_size(s->args[1], s->args[2]);
 
 	put_s64(s, s->ret);
-	put_parts(s->args[1], s->args[2], s->ret > 0 ? s->ret : size);
+	put_parts(s, s->args[1], s->args[2], s->ret > 0 ? s->ret : size);
 	put_s64(s, (s32)s->args[0]);
 	put_u32(s, size);
 }

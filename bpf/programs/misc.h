@@ -132,7 +132,7 @@ INLINE void vm_event(struct scratch *s, u16 event)
 	put_s64(s, s->ret);
 	put_s64(s, (s32)s->args[0]);
 	if (s->ret > 0)
-		put_parts(s->args[1], s->args[2], s->ret);
+		put_parts(s, s->args[1], s->args[2], s->ret);
 	else
 		put_empty(s);
 	end(s);

@@ -68,51 +68,63 @@ INLINE bool read_part(struct scratch *s, u64 iov, u32 index, struct part *p)
 	return !bpf_probe_read_user(p, sizeof(*p), (void *)(iov + 16 * index));
 }
 
-/* The first bytes of a scattered buffer, at most `want`, as one parameter. Its own function: the verifier checks it once
- * instead of at every call.
+/* One part of a scattered buffer. The steps of loops are functions of their own, so that the verifier checks each once
+ * instead of once for every turn; what they carry on lies in the scratch space. Returns whether there may be more.
  */
-__noinline int put_parts(u64 iov, u64 count, u64 want)
+__noinline int take_part(u32 index)
 {
 	struct scratch *s = scratch_mine();
-	u64 left = want > snap_len ? snap_len : want;
-	u32 start;
+	struct part p = {};
 
-	if (!s)
+	if (!s || !s->left || !read_part(s, s->array, index, &p))
 		return 0;
-	start = s->pos;
+	u32 n = raw_bytes_user(s, p.base, p.len > s->left ? s->left : p.len);
+	if (!n && p.len)
+		return 0;
+	s->left -= n;
+	return 1;
+}
+
+/* The first bytes of a scattered buffer, at most `want`, as one parameter. */
+INLINE void put_parts(struct scratch *s, u64 iov, u64 count, u64 want)
+{
+	u32 start = s->pos;
+
+	s->array = iov;
+	s->left = want > settings.snap_len ? settings.snap_len : want;
 	for (u32 i = 0; i < IOVECS; i++) {
-		struct part p = {};
-		if (i >= count || !left || !read_part(s, iov, i, &p))
+		if (i >= count || !take_part(i))
 			break;
-		u32 n = raw_bytes_user(s, p.base, p.len > left ? left : p.len);
-		if (!n && p.len)
-			break;
-		left -= n;
 	}
 	close_param(s, s->pos - start);
-	return 0;
+}
+
+__noinline int part_size(u64 iov, u32 index)
+{
+	struct scratch *s = scratch_mine();
+	struct part p = {};
+
+	if (!s || !read_part(s, iov, index, &p))
+		return 0;
+	return p.len > 0x7fffffff ? 0x7fffffff : p.len;
 }
 
 /* Sum of the lengths of a scattered buffer: what a failed send would have sent. */
-__noinline int parts_size(u64 iov, u64 count)
+INLINE u32 parts_size(u64 iov, u64 count)
 {
-	struct scratch *s = scratch_mine();
 	u32 total = 0;
 
-	if (!s)
-		return 0;
 	for (u32 i = 0; i < IOVECS; i++) {
-		struct part p = {};
-		if (i >= count || !read_part(s, iov, i, &p))
+		if (i >= count)
 			break;
-		total += p.len;
+		total += part_size(iov, i);
 	}
 	return total;
 }
 
 INLINE void put_data(struct scratch *s, u64 from, u64 len)
 {
-	put_bytes_user(s, from, len > snap_len ? snap_len : len);
+	put_bytes_user(s, from, len > settings.snap_len ? settings.snap_len : len);
 }
 
 SYSCALL_PROGRAM(sys_connect)
@@ -225,7 +237,7 @@ SYSCALL_PROGRAM(sys_sendmsg)
 		size = parts_size(m.iov, m.iov_count);
 	begin(s, 49, 5, s->compat);
 	put_s64(s, s->ret);
-	put_parts(m.iov, m.iov_count, s->ret > 0 ? s->ret : size);
+	put_parts(s, m.iov, m.iov_count, s->ret > 0 ? s->ret : size);
 	put_s64(s, (s32)s->args[0]);
 	put_u32(s, size);
 	put_tuple(s, s->args[0], OUTBOUND, m.name);
@@ -240,7 +252,7 @@ SYSCALL_PROGRAM(sys_recvmsg)
 	put_s64(s, s->ret);
 	if (s->ret > 0 && read_message(s, s->args[1], &m)) {
 		put_u32(s, s->ret);
-		put_parts(m.iov, m.iov_count, s->ret);
+		put_parts(s, m.iov, m.iov_count, s->ret);
 		put_tuple(s, s->args[0], INBOUND, m.name);
 		put_bytes_user(s, m.control, m.control_len);
 	} else {
@@ -282,7 +294,7 @@ __noinline int sent_message(u32 index)
 	put_s64(s, s->ret < 0 ? s->ret : len);
 	put_s64(s, (s32)s->args[0]);
 	put_u32(s, len);
-	put_parts(m.iov, m.iov_count, len);
+	put_parts(s, m.iov, m.iov_count, len);
 	put_tuple(s, s->args[0], OUTBOUND, m.name);
 	end(s);
 	s->busy = 1;
@@ -312,7 +324,7 @@ __noinline int received_message(u32 index)
 	put_s64(s, len);
 	put_s64(s, (s32)s->args[0]);
 	put_u32(s, len);
-	put_parts(m.iov, m.iov_count, len);
+	put_parts(s, m.iov, m.iov_count, len);
 	put_tuple(s, s->args[0], INBOUND, m.name);
 	put_bytes_user(s, m.control, m.control_len);
 	end(s);
@@ -370,7 +382,7 @@ INLINE void put_option(struct scratch *s, s32 level, s32 name, u64 value, u32 le
 	else if (shape == SHAPE_TIME)
 		raw_u64(s, v[0] * 1000000000ull + v[1] * 1000);
 	else
-		raw_bytes_user(s, value, len > snap_len ? snap_len : len);
+		raw_bytes_user(s, value, len > settings.snap_len ? settings.snap_len : len);
 	close_param(s, s->pos - start);
 }
 

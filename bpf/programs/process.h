@@ -90,28 +90,42 @@ int process_exec(u64 *ctx)
 	return 0;
 }
 
-/* An array of pointers to text in user memory, its texts back to back. */
+/* One text of an array of pointers in user memory; see take_part. */
+__noinline int take_text(u32 index)
+{
+	struct scratch *s = scratch_mine();
+	u64 from = 0;
+	u32 n;
+
+	if (!s || !s->left)
+		return 0;
+	if (s->compat == ORIGIN_COMPAT)
+		bpf_probe_read_user(&from, 4, (void *)(s->array + 4 * index));
+	else
+		bpf_probe_read_user(&from, 8, (void *)(s->array + 8 * index));
+	if (!from)
+		return 0;
+	n = raw_text_user(s, from, MAX_PATH);
+	if (n > s->left) {
+		/* cut at the bound, with its NUL */
+		s->pos -= n - s->left;
+		s->rec[(s->pos - 1) & (MAX_RECORD - 1)] = 0;
+		n = s->left;
+	}
+	s->left -= n;
+	return 1;
+}
+
+/* An array of pointers to text in user memory: its texts back to back, at most MAX_PATH bytes. */
 INLINE void put_texts(struct scratch *s, u64 array, u32 first, u32 max)
 {
 	u32 start = s->pos;
-	bool narrow = s->compat == ORIGIN_COMPAT;
 
+	s->array = array;
+	s->left = MAX_PATH;
 	for (u32 i = 0; i < max; i++) {
-		u64 at_ = 0;
-		u32 at32 = 0;
-		if (narrow) {
-			if (bpf_probe_read_user(&at32, 4, (void *)(array + 4 * (i + first))))
-				break;
-			at_ = at32;
-		} else if (bpf_probe_read_user(&at_, 8, (void *)(array + 8 * (i + first))))
+		if (!take_text(i + first))
 			break;
-		if (!at_ || s->pos - start >= MAX_PATH)
-			break;
-		raw_text_user(s, at_, MAX_PATH);
-	}
-	if (s->pos - start > MAX_PATH) {
-		s->pos = start + MAX_PATH;
-		s->rec[(s->pos - 1) & (MAX_RECORD - 1)] = 0;
 	}
 	close_param(s, s->pos - start);
 }

@@ -1,0 +1,1 @@
+//! What was there before the sensor: processes, descriptors, users, from `/proc` and `/etc`.
