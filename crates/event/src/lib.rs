@@ -3,6 +3,7 @@
 //! Plain data without IO, clock or policy. What an event *means* (threads, descriptors, derived fields) is the business
 //! of the state engine; what a rule asks is the business of the rules engine; both meet in [`Extract`].
 
+pub mod boot;
 mod extract;
 mod field;
 mod fields;
