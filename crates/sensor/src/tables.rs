@@ -174,3 +174,16 @@ pub(crate) mod values {
         out
     }
 }
+
+/// Flags of an opened file in the format's numbering, as the kernel side makes them.
+pub(crate) fn open_flags(flags: u64) -> u32 {
+    let access = if flags & 3 == 3 { 1 } else { (flags & 3) as u32 + 1 };
+    bits::ALL
+        .iter()
+        .find(|(table, _)| *table == bits::OPEN)
+        .map_or(&[][..], |(_, moves)| moves)
+        .iter()
+        .fold(access, |out, (from, to)| {
+            out | ((flags >> from & 1) as u32) << to
+        })
+}

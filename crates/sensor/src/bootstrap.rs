@@ -1,1 +1,0 @@
-//! What was there before the sensor: processes, descriptors, users, from `/proc` and `/etc`.
