@@ -20,5 +20,6 @@
 #include "programs/network.h"
 #include "programs/data.h"
 #include "programs/misc.h"
+#include "programs/io_uring.h"
 
 char LICENSE[] SEC("license") = "GPL";

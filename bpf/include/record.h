@@ -62,7 +62,7 @@ struct bits {
 	u8 to[32];
 };
 
-enum cause { DROP_RING_FULL, DROP_TOO_LONG, DROP_NESTED, DROP_NO_PROGRAM, CAUSES };
+enum cause { DROP_RING_FULL, DROP_TOO_LONG, DROP_NESTED, DROP_NO_PROGRAM, DROP_PENDING_FULL, CAUSES };
 
 struct counters {
 	u64 events;
@@ -91,8 +91,10 @@ struct scratch {
 struct settings {
 	u32 cpus_per_ring;
 	u32 snap_len; /* bytes kept of data that is read or written */
+	u32 uring_cqe; /* 1: io_uring_complete passes the completion itself (6.16 and later) instead of its members */
+	u32 pad;
 };
-const volatile struct settings settings SEC(".rodata.settings") = { 1, 80 };
+const volatile struct settings settings SEC(".rodata.settings") = { 1, 80, 1, 0 };
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

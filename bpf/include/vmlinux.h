@@ -45,6 +45,8 @@ enum bpf_map_type {
 	BPF_MAP_TYPE_RINGBUF = 27,
 };
 
+enum { BPF_F_NO_PREALLOC = 1 };
+
 enum { BPF_ANY = 0, BPF_NOEXIST = 1, BPF_EXIST = 2 };
 enum { BPF_RB_NO_WAKEUP = 1 };
 
@@ -412,6 +414,28 @@ struct io_mkdir {
 	int dfd;
 	umode_t mode;
 	struct filename *filename;
+};
+struct io_close {
+	int fd;
+};
+struct io_connect {
+	void *addr;
+	int addr_len;
+};
+struct io_accept {
+	int flags;
+};
+struct io_socket {
+	int domain, type, protocol;
+};
+struct io_sr_msg {
+	void *buf;
+	int len;
+};
+struct io_rw {
+	struct file *file; /* comes first in every command */
+	u64 addr;
+	u32 len;
 };
 struct io_link {
 	int old_dfd, new_dfd;

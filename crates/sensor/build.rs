@@ -41,7 +41,9 @@ mod live {
         let object = out.join("sensor.bpf.o");
         let clang = env::var("BPF_CLANG").unwrap_or_else(|_| "clang".into());
         let status = Command::new(&clang)
-            .args(["-g", "-O2", "-target", "bpf", "-mcpu=v3", "-Wall", "-Werror"])
+            .args([
+                "-g", "-O2", "-target", "bpf", "-mcpu=v3", "-Wall", "-Werror",
+            ])
             .args(["-Wno-unused-function", "-nostdlibinc"])
             .arg(format!("-D__TARGET_ARCH_{target}"))
             .arg("-I")

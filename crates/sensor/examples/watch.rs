@@ -13,7 +13,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut args = std::env::args().skip(1);
     let seconds = args.next().map_or(Ok(3), |s| s.parse())?;
     let interests: Vec<Interest> = args
-        .flat_map(|name| EventType::by_name(&name).map(Interest::from).collect::<Vec<_>>())
+        .flat_map(|name| {
+            EventType::by_name(&name)
+                .map(Interest::from)
+                .collect::<Vec<_>>()
+        })
         .collect();
     let interests = if interests.is_empty() {
         Interest::for_state()
@@ -38,8 +42,16 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 }
 
 fn show(event: &RawEvent<'_>) -> String {
-    let mut line = format!("{} {} {} {}", event.num, event.cpu, event.tid, event.kind.name());
-    let Some(info) = event.kind.info() else { return line };
+    let mut line = format!(
+        "{} {} {} {}",
+        event.num,
+        event.cpu,
+        event.tid,
+        event.kind.name()
+    );
+    let Some(info) = event.kind.info() else {
+        return line;
+    };
     for (param, bytes) in info.params.iter().zip(event.params()) {
         let value = match param.ty {
             ParamType::CharBuf | ParamType::FsPath | ParamType::FsRelPath => {

@@ -177,7 +177,9 @@ mod tests {
     #[test]
     fn the_state_needs_what_changes_it() {
         let state = Interest::for_state();
-        for name in ["execve", "clone3", "procexit", "openat", "close", "dup2", "connect"] {
+        for name in [
+            "execve", "clone3", "procexit", "openat", "close", "dup2", "connect",
+        ] {
             assert!(state.iter().any(|i| i.kind.name() == name), "{name}");
         }
         assert!(state.iter().all(|i| i.kind.name() != "read"));

@@ -8,6 +8,7 @@ use libbpf_rs::{
     Link, MapCore, MapFlags, MapHandle, MapType, Object, ObjectBuilder, PrintLevel, set_print,
 };
 
+use crate::btf::{Completion, Tracepoints};
 use crate::interest::{Plan, syscall};
 use crate::ring::Ring;
 use crate::sensor::{Config, Drops, Error, ProgramStats};
@@ -23,9 +24,37 @@ const SYSCALLS: u32 = 512;
 /// Bytes of `struct bits`.
 const BITS_BYTES: usize = 64;
 /// Causes of loss that the kernel side counts, in the order of `enum cause`.
-const CAUSES: usize = 4;
+const CAUSES: usize = 5;
 /// Lines of libbpf's complaints that an error carries.
 const LOG_LINES: usize = 30;
+
+/// Programs that hang on a tracepoint of their own.
+const ATTACHED: &[&str] = &[
+    "sys_exit",
+    "process_exec",
+    "process_fork",
+    "process_exit",
+    "uring_submit_req",
+    "uring_submit_sqe",
+    "uring_complete",
+];
+
+/// Tracepoints that some kernels lack.
+const OPTIONAL: &[&str] = &[
+    "io_uring_submit_req",
+    "io_uring_submit_sqe",
+    "io_uring_complete",
+];
+
+/// The tracepoint of a program that some kernels lack.
+fn optional_tracepoint(program: &str) -> Option<&'static str> {
+    match program {
+        "uring_submit_req" => Some("io_uring_submit_req"),
+        "uring_submit_sqe" => Some("io_uring_submit_sqe"),
+        "uring_complete" => Some("io_uring_complete"),
+        _ => None,
+    }
+}
 
 /// What libbpf said during the load that is under way: its callback takes no context.
 static LOG: Mutex<Vec<String>> = Mutex::new(Vec::new());
@@ -66,8 +95,11 @@ impl Kernel {
             source,
             log: LOG.lock().map(|l| l.join("\n")).unwrap_or_default(),
         };
+        let tracepoints = Tracepoints::look_up(OPTIONAL);
         let ring_count = cpus.div_ceil(config.cpus_per_ring.max(1));
-        let mut open = ObjectBuilder::default().open_memory(OBJECT).map_err(refused)?;
+        let mut open = ObjectBuilder::default()
+            .open_memory(OBJECT)
+            .map_err(refused)?;
         for mut map in open.maps_mut() {
             match map.name().to_string_lossy().as_ref() {
                 "scratches" => map.set_max_entries(cpus).map_err(refused)?,
@@ -77,9 +109,17 @@ impl Kernel {
                         // `struct settings`
                         bytes[..4].copy_from_slice(&config.cpus_per_ring.max(1).to_le_bytes());
                         bytes[4..8].copy_from_slice(&config.snap_len.to_le_bytes());
+                        let whole = u32::from(tracepoints.completion == Some(Completion::Whole));
+                        bytes[8..12].copy_from_slice(&whole.to_le_bytes());
                     }
                 }
                 _ => {}
+            }
+        }
+        for mut program in open.progs_mut() {
+            let name = program.name().to_string_lossy().into_owned();
+            if let Some(tracepoint) = optional_tracepoint(&name) {
+                program.set_autoload(tracepoints.has(tracepoint));
             }
         }
         let object = open.load().map_err(refused)?;
@@ -156,7 +196,11 @@ impl Kernel {
                 .find(|p| p.name() == name)
                 .ok_or(Error::Object(name))?;
             let fd = program.as_fd().as_raw_fd();
-            self.update("programs", &u32::from(slot).to_le_bytes(), &fd.to_le_bytes())?;
+            self.update(
+                "programs",
+                &u32::from(slot).to_le_bytes(),
+                &fd.to_le_bytes(),
+            )?;
             self.programs.insert(name, slot);
         }
         Ok(())
@@ -170,7 +214,10 @@ impl Kernel {
         let mut rings = Vec::new();
         for index in 0..count {
             let map = MapHandle::create(MapType::RingBuf, Some("ring"), 0, 0, bytes, &opts)
-                .map_err(|source| Error::Map { map: "rings", source })?;
+                .map_err(|source| Error::Map {
+                    map: "rings",
+                    source,
+                })?;
             let fd = map.as_fd().as_raw_fd();
             self.update("rings", &index.to_le_bytes(), &fd.to_le_bytes())?;
             rings.push(Ring::map(map.as_fd(), bytes as usize).map_err(Error::Ring)?);
@@ -201,13 +248,15 @@ impl Kernel {
 
     /// Attaches the tracepoints. Programs that are only called by others are left alone.
     pub(crate) fn attach(&mut self) -> Result<(), Error> {
-        let attached = ["sys_exit", "process_exec", "process_fork", "process_exit"];
-        for name in attached {
+        for name in ATTACHED {
             let program = self
                 .object
                 .progs_mut()
-                .find(|p| p.name() == name)
+                .find(|p| p.name() == *name)
                 .ok_or(Error::Object(name))?;
+            if optional_tracepoint(name).is_some() && !program.autoload() {
+                continue;
+            }
             let link = program.attach().map_err(|source| Error::Attach {
                 program: name,
                 source,
@@ -240,12 +289,13 @@ impl Kernel {
                 for (i, lost) in lost.iter_mut().enumerate() {
                     *lost = word(2 + i);
                 }
-                let [ring_full, too_long, nested, no_program] = lost;
+                let [ring_full, too_long, nested, no_program, pending_full] = lost;
                 let drops = Drops {
                     ring_full,
                     too_long,
                     nested,
                     no_program,
+                    pending_full,
                 };
                 (word(0), word(1), drops)
             })

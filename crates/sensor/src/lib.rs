@@ -16,6 +16,8 @@ mod syscalls;
 mod tables;
 
 #[cfg(feature = "live")]
+mod btf;
+#[cfg(feature = "live")]
 mod kernel;
 #[cfg(feature = "live")]
 mod merge;

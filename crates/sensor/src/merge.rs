@@ -54,7 +54,9 @@ impl Merge {
                     next = Some((index, head.0, head.1));
                 }
             }
-            let Some((index, time, len)) = next else { break };
+            let Some((index, time, len)) = next else {
+                break;
+            };
             if time > horizon {
                 break;
             }

@@ -65,7 +65,11 @@ pub(crate) fn probe() -> Capabilities {
         .unwrap_or_default();
     let hooks = vec![
         hook("tp_btf/sys_exit", "every system call", || {
-            load("sys_exit", libbpf_sys::BPF_PROG_TYPE_TRACING, libbpf_sys::BPF_TRACE_RAW_TP)
+            load(
+                "sys_exit",
+                libbpf_sys::BPF_PROG_TYPE_TRACING,
+                libbpf_sys::BPF_TRACE_RAW_TP,
+            )
         }),
         hook("tp_btf/sched_process_exec", "processes", || {
             load(
@@ -74,20 +78,28 @@ pub(crate) fn probe() -> Capabilities {
                 libbpf_sys::BPF_TRACE_RAW_TP,
             )
         }),
-        hook("tp_btf/io_uring_submit_req", "operations through io_uring", || {
-            load(
-                "io_uring_submit_req",
-                libbpf_sys::BPF_PROG_TYPE_TRACING,
-                libbpf_sys::BPF_TRACE_RAW_TP,
-            )
-        }),
-        hook("lsm/bprm_check_security", "refusing the start of executables", || {
-            load(
-                "bprm_check_security",
-                libbpf_sys::BPF_PROG_TYPE_LSM,
-                libbpf_sys::BPF_LSM_MAC,
-            )
-        }),
+        hook(
+            "tp_btf/io_uring_submit_req",
+            "operations through io_uring",
+            || {
+                load(
+                    "io_uring_submit_req",
+                    libbpf_sys::BPF_PROG_TYPE_TRACING,
+                    libbpf_sys::BPF_TRACE_RAW_TP,
+                )
+            },
+        ),
+        hook(
+            "lsm/bprm_check_security",
+            "refusing the start of executables",
+            || {
+                load(
+                    "bprm_check_security",
+                    libbpf_sys::BPF_PROG_TYPE_LSM,
+                    libbpf_sys::BPF_LSM_MAC,
+                )
+            },
+        ),
         hook("fentry", "watching kernel functions themselves", || {
             load(
                 "security_file_open",
@@ -95,7 +107,11 @@ pub(crate) fn probe() -> Capabilities {
                 libbpf_sys::BPF_TRACE_FENTRY,
             )
         }),
-        hook("fanotify", "refusing the start of executables, from user space", fanotify),
+        hook(
+            "fanotify",
+            "refusing the start of executables, from user space",
+            fanotify,
+        ),
     ];
     let works = |name: &str| {
         hooks

@@ -83,12 +83,14 @@ pub struct Drops {
     pub nested: u64,
     /// The call's own program is not loaded.
     pub no_program: u64,
+    /// Too many io_uring requests were under way to follow another one.
+    pub pending_full: u64,
 }
 
 impl Drops {
     /// Sum over all causes.
     pub fn total(&self) -> u64 {
-        self.ring_full + self.too_long + self.nested + self.no_program
+        self.ring_full + self.too_long + self.nested + self.no_program + self.pending_full
     }
 }
 
@@ -153,10 +155,7 @@ impl Sensor {
     ///
     /// # Errors
     /// [`Error`] when the kernel refuses; nothing stays behind.
-    pub fn start(
-        config: &Config,
-        interesting: &[Interest],
-    ) -> Result<(Self, Unwatchable), Error> {
+    pub fn start(config: &Config, interesting: &[Interest]) -> Result<(Self, Unwatchable), Error> {
         let config = Config {
             ring_bytes: config.ring_bytes.clamp(4096, 1 << 30).next_power_of_two(),
             cpus_per_ring: config.cpus_per_ring.max(1),

@@ -115,7 +115,9 @@ pub(crate) fn width_of(ty: ParamType) -> Option<usize> {
         | T::SigSet
         | T::Bool
         | T::Ipv4Addr => Some(4),
-        T::I64 | T::U64 | T::Errno | T::Fd | T::Pid | T::RelTime | T::AbsTime | T::Double => Some(8),
+        T::I64 | T::U64 | T::Errno | T::Fd | T::Pid | T::RelTime | T::AbsTime | T::Double => {
+            Some(8)
+        }
         _ => None,
     }
 }

@@ -30,13 +30,7 @@ pub(crate) struct Syscall {
     pub(crate) how: How,
 }
 
-const fn row(
-    name: &'static str,
-    nr: u16,
-    compat: &'static [u16],
-    event: u16,
-    how: How,
-) -> Syscall {
+const fn row(name: &'static str, nr: u16, compat: &'static [u16], event: u16, how: How) -> Syscall {
     Syscall {
         name,
         nr,

@@ -88,86 +88,94 @@ pub(crate) mod values {
         let mut out = vec![(SOCKOPT_LEVEL, 1, 1), (SOCKOPT_LEVEL, 6, 2)];
         // SO_DEBUG to SO_ATTACH_BPF keep their numbers, the last three do not
         out.extend((1..=50).map(|n| (SOCKOPT_NAME, n, n)));
-        out.extend([(SOCKOPT_NAME, 59, 51), (SOCKOPT_NAME, 55, 52), (SOCKOPT_NAME, 57, 53)]);
+        out.extend([
+            (SOCKOPT_NAME, 59, 51),
+            (SOCKOPT_NAME, 55, 52),
+            (SOCKOPT_NAME, 57, 53),
+        ]);
         // how the value is shown: 1 errno, 2 u32, 3 u64, 4 a time
         out.push((SOCKOPT_SHAPE, 4, 1));
         let plain = [
-            1, 2, 3, 5, 6, 7, 8, 9, 10, 15, 16, 18, 19, 29, 30, 32, 33, 34, 36, 37, 38, 39, 40, 41, 42,
-            43, 44, 45, 46, 47, 48, 49,
+            1, 2, 3, 5, 6, 7, 8, 9, 10, 15, 16, 18, 19, 29, 30, 32, 33, 34, 36, 37, 38, 39, 40, 41,
+            42, 43, 44, 45, 46, 47, 48, 49,
         ];
         out.extend(plain.map(|n| (SOCKOPT_SHAPE, n, 2)));
         out.push((SOCKOPT_SHAPE, 57, 3));
         out.extend([(SOCKOPT_SHAPE, 20, 4), (SOCKOPT_SHAPE, 21, 4)]);
         // TRACEME … KILL, SINGLESTEP, ATTACH, DETACH, SYSCALL, then the generic and the x86 requests
-        out.extend([
-            (0, 1),
-            (1, 2),
-            (2, 3),
-            (3, 4),
-            (4, 5),
-            (5, 6),
-            (6, 7),
-            (7, 8),
-            (8, 9),
-            (9, 10),
-            (12, 26),
-            (13, 27),
-            (14, 28),
-            (15, 29),
-            (16, 11),
-            (17, 12),
-            (18, 30),
-            (19, 31),
-            (21, 32),
-            (24, 13),
-            (25, 33),
-            (26, 34),
-            (30, 35),
-            (31, 36),
-            (32, 37),
-            (33, 38),
-            (0x4200, 14),
-            (0x4201, 15),
-            (0x4202, 16),
-            (0x4203, 17),
-            (0x4204, 18),
-            (0x4205, 19),
-            (0x4206, 20),
-            (0x4207, 21),
-            (0x4208, 22),
-            (0x4209, 23),
-            (0x420a, 24),
-            (0x420b, 25),
-        ]
-        .map(|(from, to)| (PTRACE, from, to)));
+        out.extend(
+            [
+                (0, 1),
+                (1, 2),
+                (2, 3),
+                (3, 4),
+                (4, 5),
+                (5, 6),
+                (6, 7),
+                (7, 8),
+                (8, 9),
+                (9, 10),
+                (12, 26),
+                (13, 27),
+                (14, 28),
+                (15, 29),
+                (16, 11),
+                (17, 12),
+                (18, 30),
+                (19, 31),
+                (21, 32),
+                (24, 13),
+                (25, 33),
+                (26, 34),
+                (30, 35),
+                (31, 36),
+                (32, 37),
+                (33, 38),
+                (0x4200, 14),
+                (0x4201, 15),
+                (0x4202, 16),
+                (0x4203, 17),
+                (0x4204, 18),
+                (0x4205, 19),
+                (0x4206, 20),
+                (0x4207, 21),
+                (0x4208, 22),
+                (0x4209, 23),
+                (0x420a, 24),
+                (0x420b, 25),
+            ]
+            .map(|(from, to)| (PTRACE, from, to)),
+        );
         // F_DUPFD … F_GETSIG, the owner and lock commands, the 1024 range
-        out.extend([
-            (0, 1),
-            (1, 2),
-            (2, 3),
-            (3, 4),
-            (4, 5),
-            (5, 6),
-            (6, 8),
-            (7, 9),
-            (8, 10),
-            (9, 12),
-            (10, 13),
-            (11, 15),
-            (15, 21),
-            (16, 22),
-            (36, 30),
-            (37, 31),
-            (38, 32),
-            (1024, 23),
-            (1025, 24),
-            (1026, 27),
-            (1029, 25),
-            (1030, 26),
-            (1031, 28),
-            (1032, 29),
-        ]
-        .map(|(from, to)| (FCNTL, from, to)));
+        out.extend(
+            [
+                (0, 1),
+                (1, 2),
+                (2, 3),
+                (3, 4),
+                (4, 5),
+                (5, 6),
+                (6, 8),
+                (7, 9),
+                (8, 10),
+                (9, 12),
+                (10, 13),
+                (11, 15),
+                (15, 21),
+                (16, 22),
+                (36, 30),
+                (37, 31),
+                (38, 32),
+                (1024, 23),
+                (1025, 24),
+                (1026, 27),
+                (1029, 25),
+                (1030, 26),
+                (1031, 28),
+                (1032, 29),
+            ]
+            .map(|(from, to)| (FCNTL, from, to)),
+        );
         out.extend((0..=15).map(|n| (RLIMIT, n, n)));
         out.push((RLIMIT, UNKNOWN, 255));
         out.extend((0..22).map(|n| (URING_REGISTER, n, n + 1)));
@@ -177,7 +185,11 @@ pub(crate) mod values {
 
 /// Flags of an opened file in the format's numbering, as the kernel side makes them.
 pub(crate) fn open_flags(flags: u64) -> u32 {
-    let access = if flags & 3 == 3 { 1 } else { (flags & 3) as u32 + 1 };
+    let access = if flags & 3 == 3 {
+        1
+    } else {
+        (flags & 3) as u32 + 1
+    };
     bits::ALL
         .iter()
         .find(|(table, _)| *table == bits::OPEN)

@@ -62,9 +62,24 @@ mod tests {
     fn lines() {
         let user = user(b"daemon:x:1:2:Some, One:/usr/sbin:/bin/sh").unwrap();
         assert_eq!((user.uid, user.gid), (1, 2));
-        assert_eq!((user.name, user.home, user.shell), (&b"daemon"[..], &b"/usr/sbin"[..], &b"/bin/sh"[..]));
-        assert_eq!(group(b"adm:x:4:syslog,me").unwrap(), Group { gid: 4, name: b"adm" });
-        for bad in [&b""[..], b"x", b"a:b:c:d:e:f:g", b":x:0:0::/:/bin/sh", b"+::::::"] {
+        assert_eq!(
+            (user.name, user.home, user.shell),
+            (&b"daemon"[..], &b"/usr/sbin"[..], &b"/bin/sh"[..])
+        );
+        assert_eq!(
+            group(b"adm:x:4:syslog,me").unwrap(),
+            Group {
+                gid: 4,
+                name: b"adm"
+            }
+        );
+        for bad in [
+            &b""[..],
+            b"x",
+            b"a:b:c:d:e:f:g",
+            b":x:0:0::/:/bin/sh",
+            b"+::::::",
+        ] {
             assert!(super::user(bad).is_none() && group(bad).is_none());
         }
     }

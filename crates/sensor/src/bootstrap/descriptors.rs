@@ -153,7 +153,10 @@ mod tests {
     #[test]
     fn flags_and_devices() {
         // O_WRONLY | O_CREAT | O_CLOEXEC
-        assert_eq!(open_flags(b"pos:\t0\nflags:\t02000101\n"), 2 | 1 << 2 | 1 << 12);
+        assert_eq!(
+            open_flags(b"pos:\t0\nflags:\t02000101\n"),
+            2 | 1 << 2 | 1 << 12
+        );
         assert_eq!(open_flags(b""), 1);
         assert_eq!(device(0xfe00), 0xfe00);
     }

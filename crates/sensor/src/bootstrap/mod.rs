@@ -174,7 +174,9 @@ fn read(path: &Path) -> Option<Vec<u8>> {
 /// What a symbolic link says.
 fn link(path: &Path) -> Option<Vec<u8>> {
     use std::os::unix::ffi::OsStringExt;
-    fs::read_link(path).ok().map(|p| p.into_os_string().into_vec())
+    fs::read_link(path)
+        .ok()
+        .map(|p| p.into_os_string().into_vec())
 }
 
 #[cfg(test)]
@@ -190,7 +192,13 @@ mod tests {
         let report = Scan::default().run(&mut |fact| match fact {
             Fact::Machine(m) => machine = Some((m.cpus, m.memory > 0, m.boot_ts > 0)),
             Fact::Process(p) if p.tid == own => {
-                seen = Some((p.pid, p.comm.to_vec(), p.exepath.to_vec(), p.cwd.to_vec(), p.fdlimit));
+                seen = Some((
+                    p.pid,
+                    p.comm.to_vec(),
+                    p.exepath.to_vec(),
+                    p.cwd.to_vec(),
+                    p.fdlimit,
+                ));
             }
             Fact::Descriptor(pid, _) if pid == own => fds += 1,
             _ => {}
@@ -200,7 +208,10 @@ mod tests {
         assert!(!comm.is_empty() && comm.len() < 16);
         assert!(exepath.starts_with(b"/") && cwd.ends_with(b"/"));
         assert!(fdlimit > 0 && fds >= 3);
-        assert_eq!(machine.map(|m| (m.0 > 0, m.1, m.2)), Some((true, true, true)));
+        assert_eq!(
+            machine.map(|m| (m.0 > 0, m.1, m.2)),
+            Some((true, true, true))
+        );
         assert!(report.threads > 0 && report.descriptors >= fds);
     }
 

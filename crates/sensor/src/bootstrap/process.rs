@@ -48,15 +48,22 @@ impl Facts {
             .and_then(|text| number(&text))
             .unwrap_or(u32::MAX);
         if let Some(list) = read(&process.join("cmdline")) {
-            let split = list.iter().position(|&b| b == 0).map_or(list.len(), |at| at + 1);
+            let split = list
+                .iter()
+                .position(|&b| b == 0)
+                .map_or(list.len(), |at| at + 1);
             let (exe, args) = list.split_at(split);
             facts.exe = exe.strip_suffix(b"\0").unwrap_or(exe).to_vec();
             facts.args = bounded_list(args);
         }
         if tid == pid {
-            facts.env = read(&task.join("environ")).map(|l| bounded_list(&l)).unwrap_or_default();
+            facts.env = read(&task.join("environ"))
+                .map(|l| bounded_list(&l))
+                .unwrap_or_default();
         }
-        facts.cgroups = read(&task.join("cgroup")).map(|t| cgroups(&t)).unwrap_or_default();
+        facts.cgroups = read(&task.join("cgroup"))
+            .map(|t| cgroups(&t))
+            .unwrap_or_default();
         facts.cwd = link(&task.join("cwd")).unwrap_or_default();
         if !facts.cwd.is_empty() && !facts.cwd.ends_with(b"/") {
             facts.cwd.push(b'/');
@@ -107,7 +114,9 @@ impl Facts {
     fn status(&mut self, text: &[u8]) {
         let text = String::from_utf8_lossy(text);
         for line in text.lines() {
-            let Some((key, value)) = line.split_once(':') else { continue };
+            let Some((key, value)) = line.split_once(':') else {
+                continue;
+            };
             let nth = |n: usize| value.split_ascii_whitespace().nth(n);
             let last = || {
                 value
@@ -150,7 +159,8 @@ impl Facts {
             let inside = std::str::from_utf8(&path)
                 .ok()
                 .map(|p| p.trim_start_matches('/'));
-            let changed = inside.is_some_and(|p| fs::symlink_metadata(Path::new(&upper).join(p)).is_ok());
+            let changed =
+                inside.is_some_and(|p| fs::symlink_metadata(Path::new(&upper).join(p)).is_ok());
             self.plain.exe_upper_layer = changed;
             self.plain.exe_lower_layer = !changed;
         }
@@ -189,7 +199,9 @@ fn bounded_list(list: &[u8]) -> Vec<u8> {
 /// The soft limit of open files; unlimited is −1.
 fn open_files(limits: &[u8]) -> Option<i64> {
     let text = std::str::from_utf8(limits).ok()?;
-    let line = text.lines().find_map(|l| l.strip_prefix("Max open files"))?;
+    let line = text
+        .lines()
+        .find_map(|l| l.strip_prefix("Max open files"))?;
     let soft = line.split_ascii_whitespace().next()?;
     if soft == "unlimited" {
         Some(-1)
@@ -214,7 +226,8 @@ fn cgroups(text: &[u8]) -> Vec<u8> {
     let unified_only = lines().count() == 1;
     for line in lines() {
         let mut parts = line.splitn(3, |&b| b == b':');
-        let (Some(_), Some(controllers), Some(path)) = (parts.next(), parts.next(), parts.next()) else {
+        let (Some(_), Some(controllers), Some(path)) = (parts.next(), parts.next(), parts.next())
+        else {
             continue;
         };
         if controllers.is_empty() {
@@ -260,7 +273,10 @@ mod tests {
         facts.stat(text, 1_000).unwrap();
         assert_eq!(facts.comm, b"a) S (b");
         let plain = facts.plain;
-        assert_eq!((plain.ptid, plain.pgid, plain.sid, plain.tty), (1, 2, 3, 34816));
+        assert_eq!(
+            (plain.ptid, plain.pgid, plain.sid, plain.tty),
+            (1, 2, 3, 34816)
+        );
         assert_eq!((plain.pfminor, plain.pfmajor), (11, 13));
         assert_eq!(plain.clone_ts, 1_000 + 2_500_000_000);
         for len in 0..20 {
@@ -296,7 +312,10 @@ mod tests {
         let text = b"Limit                     Soft Limit           Hard Limit           Units\n\
                      Max open files            1024                 4096                 files\n";
         assert_eq!(open_files(text), Some(1024));
-        assert_eq!(open_files(b"Max open files unlimited unlimited files"), Some(-1));
+        assert_eq!(
+            open_files(b"Max open files unlimited unlimited files"),
+            Some(-1)
+        );
         assert_eq!(open_files(b""), None);
     }
 }

@@ -147,7 +147,8 @@ impl Tables {
                 if self.by_namespace.len() >= MAX_NAMESPACES {
                     self.by_namespace.remove(0);
                 }
-                self.by_namespace.push((id, Namespace::read(&dir.join("net"))));
+                self.by_namespace
+                    .push((id, Namespace::read(&dir.join("net"))));
                 self.by_namespace.len() - 1
             }
         };
@@ -288,7 +289,12 @@ mod tests {
                 l4proto: L4_TCP
             }
         );
-        for bad in ["", "x", "1: zz:1 zz:2 01 a b c d e 5", "1: 00:1 00:2 01 a b c d e 5"] {
+        for bad in [
+            "",
+            "x",
+            "1: zz:1 zz:2 01 a b c d e 5",
+            "1: 00:1 00:2 01 a b c d e 5",
+        ] {
             assert!(inet(bad, L4_TCP).is_none(), "{bad}");
         }
     }

@@ -58,7 +58,9 @@ fn call32(nr: u32, a: u32, b: u32, c: u32) -> i32 {
 #[test]
 #[cfg(target_arch = "x86_64")]
 fn calls_of_32_bit_programs() {
-    let Some(mut watch) = Watch::start(&Interest::everything()) else { return };
+    let Some(mut watch) = Watch::start(&Interest::everything()) else {
+        return;
+    };
     let Some(low) = Low::new() else {
         println!("skipped: no memory below 4 GiB");
         return;
@@ -73,7 +75,10 @@ fn calls_of_32_bit_programs() {
     assert_eq!(ret, -libc::ENOENT);
     let seen = watch.own("SYSCALL_OPEN_X");
     assert_eq!(seen.origin, Origin::Compat);
-    assert_eq!((seen.number("fd"), seen.text("name")), (-2, "/nonexistent/32".into()));
+    assert_eq!(
+        (seen.number("fd"), seen.text("name")),
+        (-2, "/nonexistent/32".into())
+    );
     assert_eq!(seen.number("flags"), 2);
 
     assert_eq!(call32(6, 4000, 0, 0), -libc::EBADF);
@@ -105,5 +110,8 @@ fn calls_of_32_bit_programs() {
     let env = low.put(300, &[0; 4]);
     assert_eq!(call32(11, path, argv, env), -libc::ENOENT);
     let seen = watch.own("SYSCALL_EXECVE_19_X");
-    assert_eq!((seen.text("exe"), seen.param("args")), ("/nonexistent/32".into(), &b"-v\0"[..]));
+    assert_eq!(
+        (seen.text("exe"), seen.param("args")),
+        ("/nonexistent/32".into(), &b"-v\0"[..])
+    );
 }

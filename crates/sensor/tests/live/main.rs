@@ -6,4 +6,5 @@ mod compat;
 mod network;
 mod processes;
 mod running;
+mod uring;
 mod watch;

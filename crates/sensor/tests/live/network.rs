@@ -57,7 +57,10 @@ fn connection(watch: &mut Watch, ip: std::net::IpAddr) {
 
     let data = b"over the wire";
     let fd = i64::from(stream.as_raw_fd());
-    let sent = call(libc::SYS_sendto, &[fd, data.as_ptr() as i64, data.len() as i64, 0, 0, 0]);
+    let sent = call(
+        libc::SYS_sendto,
+        &[fd, data.as_ptr() as i64, data.len() as i64, 0, 0, 0],
+    );
     assert_eq!(sent, data.len() as i64);
     let seen = watch.own("SOCKET_SENDTO_X");
     assert_eq!((seen.number("res"), seen.number("size")), (sent, sent));
@@ -66,7 +69,10 @@ fn connection(watch: &mut Watch, ip: std::net::IpAddr) {
 
     let mut buf = [0u8; 64];
     let fd = i64::from(peer.as_raw_fd());
-    let got = call(libc::SYS_recvfrom, &[fd, buf.as_mut_ptr() as i64, 64, 0, 0, 0]);
+    let got = call(
+        libc::SYS_recvfrom,
+        &[fd, buf.as_mut_ptr() as i64, 64, 0, 0, 0],
+    );
     assert_eq!(got, sent);
     let seen = watch.own("SOCKET_RECVFROM_X");
     assert_eq!((seen.number("res"), seen.number("size")), (sent, 64));
@@ -78,15 +84,22 @@ fn connection(watch: &mut Watch, ip: std::net::IpAddr) {
 
 #[test]
 fn connections() {
-    let Some(mut watch) = Watch::start(&Interest::everything()) else { return };
+    let Some(mut watch) = Watch::start(&Interest::everything()) else {
+        return;
+    };
     connection(&mut watch, Ipv4Addr::LOCALHOST.into());
     connection(&mut watch, Ipv6Addr::LOCALHOST.into());
 }
 
 #[test]
 fn refusals() {
-    let Some(mut watch) = Watch::start(&Interest::everything()) else { return };
-    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let Some(mut watch) = Watch::start(&Interest::everything()) else {
+        return;
+    };
+    let closed = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
     watch.settle();
     TcpStream::connect(closed).unwrap_err();
     let seen = watch.own("SOCKET_CONNECT_X");
@@ -105,12 +118,17 @@ fn refusals() {
     };
     assert!(seen.number("fd") < 0);
     assert_eq!((seen.number("domain"), seen.number("type")), (2, 0o2004001));
-    assert_eq!((seen.number("proto"), seen.number("flags")), (99, 1 << 12 | 1 << 6));
+    assert_eq!(
+        (seen.number("proto"), seen.number("flags")),
+        (99, 1 << 12 | 1 << 6)
+    );
 }
 
 #[test]
 fn datagrams_and_messages() {
-    let Some(mut watch) = Watch::start(&Interest::everything()) else { return };
+    let Some(mut watch) = Watch::start(&Interest::everything()) else {
+        return;
+    };
     let a = UdpSocket::bind("127.0.0.1:0").unwrap();
     let b = UdpSocket::bind("127.0.0.1:0").unwrap();
     let (to_a, to_b) = (a.local_addr().unwrap(), b.local_addr().unwrap());
@@ -129,7 +147,10 @@ fn datagrams_and_messages() {
     let iov = [parts[0].as_ptr() as u64, 4, parts[1].as_ptr() as u64, 4];
     let message: [u64; 7] = [0, 0, iov.as_ptr() as u64, 2, 0, 0, 0];
     let fd = i64::from(a.as_raw_fd());
-    assert_eq!(call(libc::SYS_sendmsg, &[fd, message.as_ptr() as i64, 0]), 8);
+    assert_eq!(
+        call(libc::SYS_sendmsg, &[fd, message.as_ptr() as i64, 0]),
+        8
+    );
     let seen = watch.own("SOCKET_SENDMSG_X");
     assert_eq!((seen.number("res"), seen.number("size")), (8, 8));
     assert_eq!(seen.param("data"), b"two part");
@@ -138,7 +159,10 @@ fn datagrams_and_messages() {
     let iov = [into.as_mut_ptr() as u64, 32];
     let mut message: [u64; 7] = [0, 0, iov.as_ptr() as u64, 1, 0, 0, 0];
     let fd_b = i64::from(b.as_raw_fd());
-    assert_eq!(call(libc::SYS_recvmsg, &[fd_b, message.as_mut_ptr() as i64, 0]), 8);
+    assert_eq!(
+        call(libc::SYS_recvmsg, &[fd_b, message.as_mut_ptr() as i64, 0]),
+        8
+    );
     let seen = watch.own("SOCKET_RECVMSG_X");
     assert_eq!((seen.number("res"), seen.number("size")), (8, 8));
     assert_eq!(seen.param("data"), b"two part");
@@ -147,7 +171,13 @@ fn datagrams_and_messages() {
     let iov = [parts[0].as_ptr() as u64, 4, parts[1].as_ptr() as u64, 4];
     let one = |at: usize| [0u64, 0, iov[2 * at..].as_ptr() as u64, 1, 0, 0, 0, 0];
     let mut messages = [one(0), one(1)];
-    assert_eq!(call(libc::SYS_sendmmsg, &[fd, messages.as_mut_ptr() as i64, 2, 0]), 2);
+    assert_eq!(
+        call(
+            libc::SYS_sendmmsg,
+            &[fd, messages.as_mut_ptr() as i64, 2, 0]
+        ),
+        2
+    );
     for want in [b"two ", b"part"] {
         let seen = watch.own("SOCKET_SENDMMSG_X");
         assert_eq!((seen.number("res"), seen.param("data")), (4, &want[..]));
@@ -157,7 +187,9 @@ fn datagrams_and_messages() {
 
 #[test]
 fn unix_sockets() {
-    let Some(mut watch) = Watch::start(&Interest::everything()) else { return };
+    let Some(mut watch) = Watch::start(&Interest::everything()) else {
+        return;
+    };
     let dir = Scratch::new("unix");
     let path = dir.path("s");
     let listener = UnixListener::bind(&path).unwrap();
@@ -175,32 +207,53 @@ fn unix_sockets() {
     let seen = watch.own("SOCKET_ACCEPT4_6_X");
     assert_eq!(&seen.param("tuple")[17..], &want[1..]);
     let mut fds = [0i32; 2];
-    assert_eq!(call(libc::SYS_socketpair, &[1, 1, 0, fds.as_mut_ptr() as i64]), 0);
+    assert_eq!(
+        call(libc::SYS_socketpair, &[1, 1, 0, fds.as_mut_ptr() as i64]),
+        0
+    );
     let seen = watch.own("SOCKET_SOCKETPAIR_X");
-    assert_eq!((seen.number("fd1"), seen.number("fd2")), (fds[0].into(), fds[1].into()));
+    assert_eq!(
+        (seen.number("fd1"), seen.number("fd2")),
+        (fds[0].into(), fds[1].into())
+    );
     assert!(seen.number("source") != 0 && seen.number("peer") != 0);
 }
 
 #[test]
 fn options() {
-    let Some(mut watch) = Watch::start(&Interest::everything()) else { return };
+    let Some(mut watch) = Watch::start(&Interest::everything()) else {
+        return;
+    };
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     let fd = i64::from(socket.as_raw_fd());
     let one = 1i32;
     let at = (&raw const one) as i64;
     assert_eq!(call(libc::SYS_setsockopt, &[fd, 1, 2, at, 4]), 0);
     let seen = watch.own("SOCKET_SETSOCKOPT_X");
-    assert_eq!((seen.number("level"), seen.number("optname"), seen.number("optlen")), (1, 2, 4));
+    assert_eq!(
+        (
+            seen.number("level"),
+            seen.number("optname"),
+            seen.number("optlen")
+        ),
+        (1, 2, 4)
+    );
     assert_eq!(seen.param("val"), [2, 1, 0, 0, 0]);
     let time = [3u64, 500_000];
-    assert_eq!(call(libc::SYS_setsockopt, &[fd, 1, 20, time.as_ptr() as i64, 16]), 0);
+    assert_eq!(
+        call(libc::SYS_setsockopt, &[fd, 1, 20, time.as_ptr() as i64, 16]),
+        0
+    );
     let seen = watch.own("SOCKET_SETSOCKOPT_X");
     let mut want = vec![4];
     want.extend(3_500_000_000u64.to_le_bytes());
     assert_eq!(seen.param("val"), want);
     let (mut value, mut len) = (7i32, 4u32);
     assert_eq!(
-        call(libc::SYS_getsockopt, &[fd, 1, 4, (&raw mut value) as i64, (&raw mut len) as i64]),
+        call(
+            libc::SYS_getsockopt,
+            &[fd, 1, 4, (&raw mut value) as i64, (&raw mut len) as i64]
+        ),
         0
     );
     let seen = watch.own("SOCKET_GETSOCKOPT_X");

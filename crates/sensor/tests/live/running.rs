@@ -15,7 +15,9 @@ fn interest(symbol: &str, outcome: Outcome) -> Interest {
 
 #[test]
 fn only_what_is_wanted_comes() {
-    let Some(mut watch) = Watch::start(&[interest("SYSCALL_CLOSE_X", Outcome::Failure)]) else { return };
+    let Some(mut watch) = Watch::start(&[interest("SYSCALL_CLOSE_X", Outcome::Failure)]) else {
+        return;
+    };
     let open = || call(libc::SYS_open, &[text("/dev/null"), 0, 0]);
     let fd = open();
     assert_eq!(call(libc::SYS_close, &[fd]), 0);
@@ -37,7 +39,9 @@ fn only_what_is_wanted_comes() {
 
 #[test]
 fn events_come_in_order_and_are_counted() {
-    let Some(mut watch) = Watch::start(&Interest::for_state()) else { return };
+    let Some(mut watch) = Watch::start(&Interest::for_state()) else {
+        return;
+    };
     let busy: Vec<_> = (0..4)
         .map(|_| {
             std::thread::spawn(|| {
@@ -57,11 +61,19 @@ fn events_come_in_order_and_are_counted() {
     std::thread::sleep(std::time::Duration::from_millis(10));
     watch.poll();
     assert!(watch.seen.is_sorted_by_key(|s| s.ts));
-    let own = watch.seen.iter().filter(|s| s.tid == tid() && s.kind.name() == "close").count();
+    let own = watch
+        .seen
+        .iter()
+        .filter(|s| s.tid == tid() && s.kind.name() == "close")
+        .count();
     assert_eq!(own, 10);
     let stats = watch.sensor.stats().unwrap();
     assert!(stats.events >= 8_010 && stats.bytes > stats.events * 40);
-    assert_eq!((stats.dropped(), stats.late, stats.malformed), (0, 0, 0), "{stats:?}");
+    assert_eq!(
+        (stats.dropped(), stats.late, stats.malformed),
+        (0, 0, 0),
+        "{stats:?}"
+    );
 }
 
 #[test]
@@ -94,7 +106,9 @@ fn a_full_ring_is_counted_and_survived() {
 
 #[test]
 fn programs_stay_within_their_budget() {
-    let Some(watch) = Watch::start(&[]) else { return };
+    let Some(watch) = Watch::start(&[]) else {
+        return;
+    };
     let programs = watch.sensor.programs();
     assert!(programs.len() > 30);
     for program in &programs {
@@ -117,7 +131,11 @@ fn the_report_is_of_this_kernel() {
     assert!(hooks.len() >= 6);
     // SAFETY: no preconditions.
     if unsafe { libc::geteuid() } == 0 && btf {
-        assert!(hooks.iter().any(|h| h.name == "tp_btf/sys_exit" && h.state == HookState::Works));
+        assert!(
+            hooks
+                .iter()
+                .any(|h| h.name == "tp_btf/sys_exit" && h.state == HookState::Works)
+        );
         assert!(tier < Tier::Nothing);
     }
 }

@@ -68,7 +68,8 @@ impl Watch {
             println!("skipped: the live sensor is only tested as root");
             return None;
         }
-        let (sensor, _) = Sensor::start(&Config::default(), interests).expect("root can start the sensor");
+        let (sensor, _) =
+            Sensor::start(&Config::default(), interests).expect("root can start the sensor");
         Some(Self {
             sensor,
             seen: Vec::new(),
