@@ -59,6 +59,10 @@ fn optional_tracepoint(program: &str) -> Option<&'static str> {
 /// What libbpf said during the load that is under way: its callback takes no context.
 static LOG: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
+#[allow(
+    clippy::needless_pass_by_value,
+    reason = "libbpf-rs prescribes the signature"
+)]
 fn collect(_: PrintLevel, text: String) {
     if let Ok(mut log) = LOG.lock() {
         if log.len() >= LOG_LINES {

@@ -10,6 +10,14 @@
 //!
 //! Loss is counted, never hidden: see [`Stats`].
 
+#![cfg_attr(
+    not(feature = "live"),
+    allow(
+        dead_code,
+        reason = "without the kernel side its tables have no reader"
+    )
+)]
+
 pub mod bootstrap;
 mod spec;
 mod syscalls;

@@ -2,6 +2,7 @@
 //!
 //! Mirrors `bpf/include/record.h` (`struct spec`) and `bpf/include/interpret.h` (`enum kind`).
 
+#[cfg(test)]
 use vedette_event::ParamType;
 
 /// Bytes of a `struct spec`.
@@ -98,6 +99,7 @@ impl Param {
 }
 
 /// How many bytes a parameter of this type has; `None` when that varies.
+#[cfg(test)]
 pub(crate) fn width_of(ty: ParamType) -> Option<usize> {
     use ParamType as T;
     match ty {

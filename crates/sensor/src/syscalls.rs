@@ -4,7 +4,10 @@
 //! side. Adding a plain call is one row here; the tests hold every row against the event table.
 
 use crate::spec::Param;
-use crate::spec::Param::*;
+use crate::spec::Param::{
+    Bits16, Bits32, Bytes, Caps, Enum8, Enum16, Fd, MemS64, MemU32, Memory, Mode, Ret, Ret32,
+    SockAddr, Text, TextOk, U8, U16, U32, U64, Zero8, Zero32,
+};
 use crate::tables::{bits, values};
 
 /// How the event of a system call is built.
@@ -20,6 +23,11 @@ use How::{Program, Row};
 /// One system call.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Syscall {
+    /// Name in the kernel's headers.
+    #[cfg_attr(
+        not(test),
+        allow(dead_code, reason = "readers and tests of the table go by it")
+    )]
     pub(crate) name: &'static str,
     /// Number on x86-64; from 480 on for calls that only 32-bit programs have.
     pub(crate) nr: u16,

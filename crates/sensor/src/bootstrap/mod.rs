@@ -26,6 +26,10 @@ pub(crate) const MAX_LIST: usize = 4096;
 
 /// One fact.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "a fact is lent to the sink and never stored, so its size costs nothing"
+)]
 pub enum Fact<'a> {
     /// The machine.
     Machine(MachineInfo<'a>),

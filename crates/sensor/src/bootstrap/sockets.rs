@@ -141,16 +141,16 @@ impl Tables {
     /// The socket with this inode in the namespace of the process in `dir`.
     pub(super) fn find(&mut self, dir: &Path, ino: u64) -> Found<'_> {
         let id = link(&dir.join("ns/net")).unwrap_or_default();
-        let at = match self.by_namespace.iter().position(|(known, _)| *known == id) {
-            Some(at) => at,
-            None => {
-                if self.by_namespace.len() >= MAX_NAMESPACES {
-                    self.by_namespace.remove(0);
-                }
-                self.by_namespace
-                    .push((id, Namespace::read(&dir.join("net"))));
-                self.by_namespace.len() - 1
+        let known = self.by_namespace.iter().position(|(known, _)| *known == id);
+        let at = if let Some(at) = known {
+            at
+        } else {
+            if self.by_namespace.len() >= MAX_NAMESPACES {
+                self.by_namespace.remove(0);
             }
+            let tables = Namespace::read(&dir.join("net"));
+            self.by_namespace.push((id, tables));
+            self.by_namespace.len() - 1
         };
         let namespace = &self.by_namespace[at].1;
         match namespace.sockets.get(&ino) {

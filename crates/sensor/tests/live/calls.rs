@@ -239,13 +239,7 @@ fn files() {
         |_| {
             vec![
                 I64(12),
-                Bytes(
-                    b"ello, hello"[..]
-                        .to_vec()
-                        .into_iter()
-                        .chain(*b"r")
-                        .collect(),
-                ),
+                Bytes(b"ello, hellor".to_vec()),
                 I64(fd),
                 U32(200),
                 I64(1),
