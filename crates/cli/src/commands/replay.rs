@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use vedette_detect::{Mode, RuleSet, Settings, TimeStyle};
 use vedette_event::{JsonKeys, Priority};
-use vedette_outputs::{Fanout, Format, Full, Spec};
+use vedette_outputs::{Fanout, Format, Full, Snapshot, Spec};
 use vedette_rules::output::AppendOutput;
 use vedette_rules::{Loaded, Options};
 
@@ -86,7 +86,7 @@ pub(crate) struct Args {
 
 /// How alerts are printed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-enum OutputFormat {
+pub(crate) enum OutputFormat {
     /// One line of text an alert
     #[default]
     Text,
@@ -236,19 +236,25 @@ fn replay_all(
     drop(bar);
     let (outcome, damages) = replayed?;
     flushed?;
+    report_losses(fanout.finish())?;
+    Ok((outcome, damages, worst))
+}
+
+/// Says on standard error which outputs lost alerts, or keep some for later.
+pub(crate) fn report_losses(outputs: Vec<Snapshot>) -> std::io::Result<()> {
     let mut err = std::io::stderr().lock();
-    for output in fanout.finish() {
+    for output in outputs {
         let lost = output.failed + output.dropped + output.given_up;
         if lost + output.spooled > 0 {
             let why = output.last_failure.unwrap_or_default();
-            let crate_text = format!(
-                "{lost} alerts lost, {} kept for later: {why}",
-                output.spooled
-            );
-            writeln!(err, "vedette: output {}: {crate_text}", output.name)?;
+            writeln!(
+                err,
+                "vedette: output {}: {lost} alerts lost, {} kept for later: {why}",
+                output.name, output.spooled
+            )?;
         }
     }
-    Ok((outcome, damages, worst))
+    Ok(())
 }
 
 /// A rules file whose one rule matches what `filter` says.
