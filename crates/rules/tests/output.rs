@@ -38,7 +38,9 @@ impl Extract for Event {
             Some(Given::One(value)) => Extracted::One(*value),
             Some(Given::Many(values)) => {
                 room.clear();
-                values.iter().for_each(|value| room.push(*value));
+                for value in values {
+                    room.push(*value);
+                }
                 Extracted::Many(room)
             }
         }

@@ -185,7 +185,9 @@ impl Reader {
                 ));
             }
         }
-        actions.into_iter().for_each(|action| self.act(action));
+        for action in actions {
+            self.act(action);
+        }
         Ok(())
     }
 
