@@ -78,6 +78,8 @@ pub struct Hit {
     pub lists: Vec<String>,
     /// What else the finding should say, as name and value.
     pub extra: Vec<(&'static str, String)>,
+    /// `service.detection` of the GuardDuty shape, for sequences.
+    pub detection: Option<Value>,
 }
 
 /// Looks at records one after the other and gives what they mean. Deterministic: the same records give the same hits.

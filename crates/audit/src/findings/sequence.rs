@@ -6,7 +6,11 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use crate::time::SECOND;
+use serde_json::{Value, json};
+
+use super::Hit;
+use crate::source::Source;
+use crate::time::{SECOND, to_rfc3339_millis};
 
 /// How long an incident stays open after its last signal.
 pub const WINDOW: u64 = 24 * 3600 * SECOND;
@@ -19,6 +23,9 @@ const MAX_SIGNALS: usize = 200;
 
 /// Entities that an incident may hold: more is not one intruder's way but one shared name.
 const MAX_ENTITIES: usize = 500;
+
+/// Signals, and entities of each, that a finding shows; the bound of GuardDuty's shape.
+const MAX_SHOWN: usize = 100;
 
 /// Tactics that make an incident on their own.
 const ENOUGH_TACTICS: usize = 3;
@@ -128,6 +135,78 @@ impl Incident {
         let mut timeline: Vec<(&str, u64)> = first.into_iter().collect();
         timeline.sort_by_key(|(tactic, ts)| (*ts, *tactic));
         timeline
+    }
+
+    /// The incident as an occurrence of GuardDuty's sequence types, with its signals as evidence.
+    pub fn hit(&self) -> Hit {
+        let cluster = self
+            .entities
+            .iter()
+            .any(|entity| entity.starts_with("pod "))
+            || self
+                .signals
+                .iter()
+                .any(|signal| signal.name.contains(":Kubernetes/"));
+        let kind = if cluster {
+            "AttackSequence:EKS/CompromisedCluster"
+        } else {
+            "AttackSequence:IAM/CompromisedCredentials"
+        };
+        let uid = format!("incident-{}", self.number);
+        let tactics: Vec<String> = self
+            .timeline()
+            .into_iter()
+            .map(|(tactic, _)| tactic.to_owned())
+            .collect();
+        let signals: Vec<Value> = self
+            .signals
+            .iter()
+            .take(MAX_SHOWN)
+            .map(|signal| {
+                let time = to_rfc3339_millis(signal.ts);
+                json!({
+                    "uid": signal.id,
+                    "type": "FINDING",
+                    "name": signal.name,
+                    "createdAt": time,
+                    "updatedAt": time,
+                    "firstSeenAt": time,
+                    "lastSeenAt": time,
+                    "severity": signal.severity,
+                    "count": 1,
+                    "resourceUids": signal.entities.iter().take(MAX_SHOWN).collect::<Vec<_>>(),
+                    "signalIndicators": [{"key": "ATTACK_TACTIC", "values": [signal.tactic]}],
+                })
+            })
+            .collect();
+        let description = format!(
+            "{} signals of the tactics {}",
+            self.count,
+            tactics.join(", ")
+        );
+        Hit {
+            kind: kind.to_owned(),
+            severity: super::catalogue::severity(kind),
+            subject: uid.clone(),
+            actor: self.entities.iter().next().cloned().unwrap_or_default(),
+            ts: self.last,
+            source: if cluster {
+                Source::K8sAudit
+            } else {
+                Source::AwsCloudtrail
+            },
+            record_id: String::new(),
+            resource: json!({"resourceType": if cluster { "EKSCluster" } else { "AccessKey" }}),
+            action: json!({}),
+            lists: Vec::new(),
+            extra: vec![("tactics", tactics.join(", "))],
+            detection: Some(json!({"sequence": {
+                "uid": uid,
+                "description": description,
+                "signals": signals,
+                "sequenceIndicators": [{"key": "ATTACK_TACTIC", "values": tactics}],
+            }})),
+        }
     }
 
     fn is_attack(&self) -> bool {
