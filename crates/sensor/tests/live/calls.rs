@@ -37,7 +37,7 @@ impl P {
             Bytes(v) => bytes == v,
             Empty => bytes.is_empty(),
             Some64 => bytes.len() == 8 && bytes.iter().any(|b| *b != 0),
-            Any => true,
+            Self::Any => true,
         }
     }
 }
