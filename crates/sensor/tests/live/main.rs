@@ -10,6 +10,7 @@
 
 mod calls;
 mod compat;
+mod identity;
 mod network;
 mod processes;
 mod running;
