@@ -19,10 +19,8 @@ pub(crate) fn empty() -> Arc<[u8]> {
 }
 
 impl List {
-    /// Reads items separated by NULs. One closing NUL ends the last item; an empty item is kept unless it would be the
-    /// last.
+    /// Reads items that each end at a NUL; the last NUL may be missing.
     pub(crate) fn parse(bytes: &[u8]) -> Self {
-        let bytes = bytes.strip_suffix(b"\0").unwrap_or(bytes);
         if bytes.is_empty() {
             return Self::default();
         }
@@ -66,11 +64,10 @@ impl List {
 
     /// True when parsing `bytes` would give this list.
     pub(crate) fn is(&self, bytes: &[u8]) -> bool {
-        let bytes = bytes.strip_suffix(b"\0").unwrap_or(bytes);
         match (bytes.last(), self.0.split_last()) {
             (None, None) => true,
             (Some(0), Some(_)) => *self.0 == *bytes,
-            (Some(_), Some((_, own))) => own == bytes,
+            (Some(1..), Some((_, own))) => own == bytes,
             _ => false,
         }
     }
@@ -84,11 +81,11 @@ mod tests {
     fn items_end_at_nuls() {
         for (bytes, want) in [
             (&b""[..], &[][..]),
-            (b"\0", &[]),
+            (b"\0", &[""]),
             (b"a\0b\0", &["a", "b"]),
             (b"a\0b", &["a", "b"]),
             (b"a\0\0b\0", &["a", "", "b"]),
-            (b"a\0\0", &["a"]),
+            (b"a\0\0", &["a", ""]),
             (b"\0a\0", &["", "a"]),
         ] {
             let list = List::parse(bytes);
