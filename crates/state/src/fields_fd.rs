@@ -67,13 +67,7 @@ impl View<'_> {
             return self.without_fd(which, room);
         };
         match which {
-            D::FdName => {
-                if self.connect_failed() {
-                    self.without_fd(which, room)
-                } else {
-                    text(&fd.name)
-                }
-            }
+            D::FdName => text(&fd.name),
             D::FdContainername => written(room, |out| {
                 out.extend_from_slice(&thread.container_id);
                 out.push(b':');
@@ -149,10 +143,6 @@ impl View<'_> {
             D::FdIsLowerLayer => boolean(fd.lower_layer),
             D::FdNum | D::FdUid | D::FdTypes => Extracted::Missing,
         }
-    }
-
-    fn connect_failed(&self) -> bool {
-        self.event.kind.0 == k::CONNECT_X && matches!(result(&self.event), Some(..0))
     }
 
     /// Kinds of all descriptors, or of one.
@@ -288,11 +278,12 @@ impl View<'_> {
             let Some(info) = self.state.containers.get(id) else {
                 return false;
             };
-            if let Ok(own) = info.ip.parse::<IpAddr>()
-                && !own.is_unspecified()
-                && own.is_ipv4() == address.is_ipv4()
+            if info
+                .ip
+                .parse::<IpAddr>()
+                .is_ok_and(|own| !own.is_unspecified() && own == address)
             {
-                return own == address || address.is_loopback();
+                return true;
             }
         }
         match address {

@@ -8,7 +8,7 @@ use crate::apply::{has, result, text};
 use crate::kinds as k;
 use crate::path::concatenate;
 use crate::state::State;
-use crate::text::List;
+use crate::text::{List, empty};
 use crate::thread::{NOT_KNOWN, set_shared};
 use crate::wire::{clone, exe};
 
@@ -18,7 +18,7 @@ impl State {
     fn named_path(&mut self, slot: u32, event: &RawEvent<'_>) -> Arc<[u8]> {
         let name = text(event, 30);
         if name.is_empty() || name == NOT_KNOWN {
-            return Arc::from(NOT_KNOWN);
+            return empty();
         }
         let cwd = self.cwd_of(slot);
         concatenate(&mut self.scratch, &cwd, name);
