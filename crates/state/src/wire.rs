@@ -72,7 +72,10 @@ pub(crate) mod l4 {
 }
 
 pub(crate) const FCNTL_DUPFD: u64 = 1;
+pub(crate) const FCNTL_SETFD: u64 = 3;
 pub(crate) const FCNTL_DUPFD_CLOEXEC: u64 = 26;
+/// Argument of `F_SETFD`: close the descriptor when the process becomes another program.
+pub(crate) const FD_CLOEXEC: u64 = 1;
 pub(crate) const RLIMIT_NOFILE: u64 = 7;
 pub(crate) const PR_SET_CHILD_SUBREAPER: u64 = 36;
 pub(crate) const PR_GET_CHILD_SUBREAPER: u64 = 37;

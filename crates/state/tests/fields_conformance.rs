@@ -1,7 +1,8 @@
 //! Every field of the oracle, for every event of every capture, against what real Falco derived.
 //!
 //! The captures and answers lie beside the checkout; a plain clone skips this test and says so. Answers are compressed,
-//! so the `zstd` program is needed too. `FIELDS_SHOW=field[,field…]` prints the first differences of those fields.
+//! so the `zstd` program is needed too. `FIELDS_SHOW=field[,field…]` prints the first `FIELDS_LIMIT`
+//! differences of those fields, `FIELDS_ONLY=part` takes only the captures with that part in their name.
 
 mod conformance;
 
@@ -53,6 +54,7 @@ fn fields_equal_those_of_falco() {
         .map(|text| text.split(',').map(str::to_owned).collect())
         .unwrap_or_default();
     let only = std::env::var("FIELDS_ONLY").ok();
+    let limit: u32 = std::env::var("FIELDS_LIMIT").map_or(12, |text| text.parse().unwrap());
     let mut per_field: BTreeMap<String, (u64, u64)> = BTreeMap::new();
     let mut shown = BTreeMap::<String, u32>::new();
     let (mut compared, mut missing_events) = (0u64, 0u64);
@@ -129,14 +131,14 @@ fn fields_equal_those_of_falco() {
                 } else if show.iter().any(|s| s == key || s == "all") {
                     let count = shown.entry(key.clone()).or_default();
                     *count += 1;
-                    if *count <= 12 {
+                    if *count <= limit {
                         println!(
                             "{name} {} {} tid {} {key}: want {} got {} [{}]",
                             event.num,
                             view.kind().name(),
                             event.tid,
-                            short(want),
-                            short(&got),
+                            from_difference(want, &got),
+                            from_difference(&got, want),
                             short(&answer["evt.args"]),
                         );
                     }
@@ -174,4 +176,15 @@ const KNOWN_DIFFERENCES: u64 = 0;
 
 fn short(value: &Json) -> String {
     value.to_string().chars().take(160).collect()
+}
+
+/// The value from shortly before where it differs from `other`.
+fn from_difference(value: &Json, other: &Json) -> String {
+    let (text, other) = (value.to_string(), other.to_string());
+    let same = text
+        .chars()
+        .zip(other.chars())
+        .take_while(|(a, b)| a == b)
+        .count();
+    text.chars().skip(same.saturating_sub(24)).take(160).collect()
 }
