@@ -1,5 +1,10 @@
 //! `vedette netpol` as its users and CI files call it: answers, lines of JSON, exit codes.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test stops at the first thing that is not as it should be"
+)]
+
 use std::io::Write;
 use std::process::{Command, Output, Stdio};
 
@@ -30,7 +35,12 @@ fn run(args: &[&str], input: &str) -> Output {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    child
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(input.as_bytes())
+        .unwrap();
     child.wait_with_output().unwrap()
 }
 
@@ -65,8 +75,23 @@ fn one_question_is_explained() {
     assert_eq!(out.status.code(), Some(0));
     let said = text(&out.stdout);
     assert!(said.starts_with("ALLOWED: x/b -> x/a TCP web\n"), "{said}");
-    assert!(said.contains("NetworkPolicy x/only-b ingress[0] allows it") && said.contains("<stdin>:13:"), "{said}");
-    let out = run(&["check", "-f", "-", "192.0.2.1", "x/a:80", "--expect", "allowed"], WORLD);
+    assert!(
+        said.contains("NetworkPolicy x/only-b ingress[0] allows it")
+            && said.contains("<stdin>:13:"),
+        "{said}"
+    );
+    let out = run(
+        &[
+            "check",
+            "-f",
+            "-",
+            "192.0.2.1",
+            "x/a:80",
+            "--expect",
+            "allowed",
+        ],
+        WORLD,
+    );
     assert_eq!(out.status.code(), Some(1));
     let out = run(&["check", "-f", "-", "x/nobody", "x/a:80"], WORLD);
     assert_eq!(out.status.code(), Some(2));
@@ -74,39 +99,69 @@ fn one_question_is_explained() {
 
 #[test]
 fn a_batch_answers_line_by_line() {
-    let probes = File::new("probes.jsonl", concat!(
-        "{\"from\":\"x/b\",\"to\":\"x/a\",\"port\":80,\"protocol\":\"TCP\",\"expect\":true}\n",
-        "{\"from\":\"10.0.0.1\",\"to\":\"x/a\",\"port\":\"web\",\"protocol\":\"tcp\"}\n",
-        "{\"from\":\"192.0.2.1\",\"to\":\"10.0.0.1\",\"port\":80,\"protocol\":\"TCP\",\"expect\":\"denied\"}\n",
-    ));
-    let out = run(&["check", "-f", "-", "--batch", probes.path(), "-o", "json"], WORLD);
+    let probes = File::new(
+        "probes.jsonl",
+        concat!(
+            "{\"from\":\"x/b\",\"to\":\"x/a\",\"port\":80,\"protocol\":\"TCP\",\"expect\":true}\n",
+            "{\"from\":\"10.0.0.1\",\"to\":\"x/a\",\"port\":\"web\",\"protocol\":\"tcp\"}\n",
+            "{\"from\":\"192.0.2.1\",\"to\":\"10.0.0.1\",\"port\":80,\"protocol\":\"TCP\",\"expect\":\"denied\"}\n",
+        ),
+    );
+    let out = run(
+        &["check", "-f", "-", "--batch", probes.path(), "-o", "json"],
+        WORLD,
+    );
     assert_eq!(out.status.code(), Some(0), "{}", text(&out.stderr));
-    let lines: Vec<serde_json::Value> = text(&out.stdout).lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    let lines: Vec<serde_json::Value> = text(&out.stdout)
+        .lines()
+        .map(|l| serde_json::from_str(l).unwrap())
+        .collect();
     assert_eq!(lines.len(), 3);
     assert_eq!(lines[0]["allowed"], true);
-    assert_eq!(lines[0]["by"], "NetworkPolicy x/only-b ingress[0] (from[0], ports[0])");
+    assert_eq!(
+        lines[0]["by"],
+        "NetworkPolicy x/only-b ingress[0] (from[0], ports[0])"
+    );
     assert_eq!(lines[0]["ok"], true);
     assert_eq!(lines[1]["allowed"], false);
     assert_eq!(lines[2]["allowed"], false);
     assert_eq!(lines[2]["ingress"]["allowed"], false);
     assert_eq!(lines[2]["egress"]["allowed"], true);
 
-    let failing = File::new("failing.jsonl", "{\"from\":\"x/a\",\"to\":\"x/b\",\"port\":1,\"expect\":false}\n");
-    let out = run(&["check", "-f", "-", "--batch", failing.path(), "-o", "json"], WORLD);
+    let failing = File::new(
+        "failing.jsonl",
+        "{\"from\":\"x/a\",\"to\":\"x/b\",\"port\":1,\"expect\":false}\n",
+    );
+    let out = run(
+        &["check", "-f", "-", "--batch", failing.path(), "-o", "json"],
+        WORLD,
+    );
     assert_eq!(out.status.code(), Some(1));
-    let broken = File::new("broken.jsonl", "nonsense\n{\"from\":\"x/a\",\"to\":\"x/b\",\"port\":1}\n");
-    let out = run(&["check", "-f", "-", "--batch", broken.path(), "-o", "json"], WORLD);
+    let broken = File::new(
+        "broken.jsonl",
+        "nonsense\n{\"from\":\"x/a\",\"to\":\"x/b\",\"port\":1}\n",
+    );
+    let out = run(
+        &["check", "-f", "-", "--batch", broken.path(), "-o", "json"],
+        WORLD,
+    );
     assert_eq!(out.status.code(), Some(2));
     assert_eq!(text(&out.stdout).lines().count(), 2, "the rest is answered");
 }
 
 #[test]
 fn bad_input_is_named_and_the_rest_answers() {
-    let bad = format!("{WORLD}---\napiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {{name: bad, namespace: x}}\nspec: {{podSelector: {{}}, ingress: [{{from: [{{ipBlock: {{cidr: nonsense}}}}]}}]}}\n");
+    let bad = format!(
+        "{WORLD}---\napiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {{name: bad, namespace: x}}\nspec: {{podSelector: {{}}, ingress: [{{from: [{{ipBlock: {{cidr: nonsense}}}}]}}]}}\n"
+    );
     let out = run(&["list", "-f", "-"], &bad);
     assert_eq!(out.status.code(), Some(2));
     let said = text(&out.stderr);
-    assert!(said.contains("error: <stdin>:19:") && said.contains("spec.ingress[0].from[0].ipBlock.cidr: expected a CIDR block"), "{said}");
+    assert!(
+        said.contains("error: <stdin>:19:")
+            && said.contains("spec.ingress[0].from[0].ipBlock.cidr: expected a CIDR block"),
+        "{said}"
+    );
     assert!(text(&out.stdout).contains("x/b[Pod] => x/a[Pod] : TCP 80"));
     let out = run(&["list", "-f", "/does/not/exist"], "");
     assert_eq!(out.status.code(), Some(2));
@@ -123,7 +178,11 @@ fn maps_come_in_five_forms() {
     ] {
         let out = run(&["list", "-f", "-", "-o", form], WORLD);
         assert_eq!(out.status.code(), Some(0));
-        assert!(text(&out.stdout).contains(expected), "{form}: {}", text(&out.stdout));
+        assert!(
+            text(&out.stdout).contains(expected),
+            "{form}: {}",
+            text(&out.stdout)
+        );
     }
 }
 
@@ -131,20 +190,61 @@ fn maps_come_in_five_forms() {
 fn flows_are_generated_from_and_replayed() {
     let world = File::new("world.yaml", WORLD);
     let flow = "{\"source\":\"x/b\",\"destination\":\"x/a\",\"port\":80,\"protocol\":\"TCP\"}\n";
-    let out = run(&["generate", "-", "-f", world.path(), "--direction", "ingress"], flow);
+    let out = run(
+        &[
+            "generate",
+            "-",
+            "-f",
+            world.path(),
+            "--direction",
+            "ingress",
+        ],
+        flow,
+    );
     assert_eq!(out.status.code(), Some(0), "{}", text(&out.stderr));
     let policy = text(&out.stdout);
-    assert!(policy.contains("name: \"a-ingress\"") && policy.contains("port: 80"), "{policy}");
+    assert!(
+        policy.contains("name: \"a-ingress\"") && policy.contains("port: 80"),
+        "{policy}"
+    );
 
-    let deny = File::new("deny.yaml", "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: deny, namespace: x}\nspec: {podSelector: {}, policyTypes: [Egress]}\n");
-    let out = run(&["what-if", "-", "-f", world.path(), "--add", deny.path(), "--exit-code"], flow);
+    let deny = File::new(
+        "deny.yaml",
+        "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: deny, namespace: x}\nspec: {podSelector: {}, policyTypes: [Egress]}\n",
+    );
+    let out = run(
+        &[
+            "what-if",
+            "-",
+            "-f",
+            world.path(),
+            "--add",
+            deny.path(),
+            "--exit-code",
+        ],
+        flow,
+    );
     assert_eq!(out.status.code(), Some(1));
-    assert!(text(&out.stdout).contains("newly denied: x/b -> x/a TCP 80"), "{}", text(&out.stdout));
-    let out = run(&["what-if", "-", "-f", world.path(), "--remove", "x/only-b"], "{\"source\":\"192.0.2.1\",\"destination\":\"x/a\",\"port\":80}\n");
-    assert!(text(&out.stdout).contains("newly allowed"), "{}", text(&out.stdout));
+    assert!(
+        text(&out.stdout).contains("newly denied: x/b -> x/a TCP 80"),
+        "{}",
+        text(&out.stdout)
+    );
+    let out = run(
+        &["what-if", "-", "-f", world.path(), "--remove", "x/only-b"],
+        "{\"source\":\"192.0.2.1\",\"destination\":\"x/a\",\"port\":80}\n",
+    );
+    assert!(
+        text(&out.stdout).contains("newly allowed"),
+        "{}",
+        text(&out.stdout)
+    );
 
     let out = run(&["diff", world.path(), deny.path(), "--exit-code"], "");
     assert_eq!(out.status.code(), Some(1));
-    let out = run(&["lint", "-f", deny.path(), "-f", world.path(), "-o", "sarif"], "");
+    let out = run(
+        &["lint", "-f", deny.path(), "-f", world.path(), "-o", "sarif"],
+        "",
+    );
     assert!(text(&out.stdout).contains("\"ruleId\": \"dns-cut\""));
 }

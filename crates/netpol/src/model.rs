@@ -599,22 +599,17 @@ impl World {
 
     /// Puts a policy into its tier, in order; the tier is made with Calico's default end when it is not there.
     pub fn insert(&mut self, policy: Policy) {
-        let at = match self.tiers.iter().position(|t| t.name == policy.tier) {
-            Some(at) => at,
-            None => {
-                self.tiers.push(Tier {
-                    name: policy.tier.clone(),
-                    order: f64::INFINITY,
-                    end: TierEnd::Deny,
-                    policies: Vec::new(),
-                });
-                self.sort();
-                self.tiers
-                    .iter()
-                    .position(|t| t.name == policy.tier)
-                    .expect("the tier was pushed just above")
-            }
-        };
+        let known = |tiers: &[Tier]| tiers.iter().position(|t| t.name == policy.tier);
+        let at = known(&self.tiers).unwrap_or_else(|| {
+            self.tiers.push(Tier {
+                name: policy.tier.clone(),
+                order: f64::INFINITY,
+                end: TierEnd::Deny,
+                policies: Vec::new(),
+            });
+            self.sort();
+            known(&self.tiers).expect("the tier was pushed just above")
+        });
         self.tiers[at].policies.push(policy);
     }
 

@@ -77,7 +77,10 @@ fn read(paths: &[PathBuf]) -> anyhow::Result<Input> {
 }
 
 /// Says on standard error what is wrong with the inputs.
-#[allow(clippy::print_stderr, reason = "problems belong beside the answers, not into them")]
+#[allow(
+    clippy::print_stderr,
+    reason = "problems belong beside the answers, not into them"
+)]
 fn report(input: &Input) {
     for diagnostic in &input.diagnostics {
         eprintln!("{}", visible(&diagnostic.to_string()));
@@ -85,7 +88,10 @@ fn report(input: &Input) {
 }
 
 /// Says something on standard error.
-#[allow(clippy::print_stderr, reason = "remarks belong beside the answers, not into them")]
+#[allow(
+    clippy::print_stderr,
+    reason = "remarks belong beside the answers, not into them"
+)]
 fn remark(text: &str) {
     eprintln!("{}", visible(text));
 }
@@ -132,8 +138,8 @@ fn lines(
     let mut reader: Box<dyn BufRead> = if path.as_os_str() == "-" {
         Box::new(std::io::stdin().lock())
     } else {
-        let file = std::fs::File::open(path)
-            .with_context(|| format!("reading {}", path.display()))?;
+        let file =
+            std::fs::File::open(path).with_context(|| format!("reading {}", path.display()))?;
         Box::new(std::io::BufReader::new(file))
     };
     let mut line = Vec::new();
@@ -197,7 +203,10 @@ fn csv_field(text: &str) -> String {
 fn visible(text: &str) -> String {
     let hidden = |c: char| {
         (c.is_control() && c != '\n')
-            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{feff}' | '\u{2028}' | '\u{2029}')
+            || matches!(
+                c,
+                '\u{200e}' | '\u{200f}' | '\u{feff}' | '\u{2028}' | '\u{2029}'
+            )
             || ('\u{202a}'..='\u{202e}').contains(&c)
             || ('\u{2066}'..='\u{2069}').contains(&c)
     };
@@ -221,7 +230,10 @@ mod tests {
 
     #[test]
     fn hidden_characters_are_shown() {
-        assert_eq!(visible("a\u{1b}[31m\u{202e}b\n"), "a\\u{1b}[31m\\u{202e}b\n");
+        assert_eq!(
+            visible("a\u{1b}[31m\u{202e}b\n"),
+            "a\\u{1b}[31m\\u{202e}b\n"
+        );
         assert_eq!(csv_field("TCP 1,2"), "\"TCP 1,2\"");
     }
 }

@@ -49,7 +49,10 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         Output::Json => json(&found.iter().map(row).collect::<Vec<_>>())?,
         Output::Csv => {
             let mut out = out();
-            writeln!(out, "diff-type,source,destination,ref1,ref2,workloads-diff-info")?;
+            writeln!(
+                out,
+                "diff-type,source,destination,ref1,ref2,workloads-diff-info"
+            )?;
             for d in &found {
                 let fields = [
                     d.change.word().to_owned(),

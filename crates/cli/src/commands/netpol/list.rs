@@ -5,8 +5,8 @@ use std::process::ExitCode;
 
 use clap::{Args as ClapArgs, ValueEnum};
 use serde_json::json;
-use vedette_netpol::list::{self, Connectivity, Entry, Peer};
 use vedette_netpol::evaluate::Assumptions;
+use vedette_netpol::list::{self, Connectivity, Entry, Peer};
 use vedette_netpol::networks;
 
 use super::{Assume, Files, code, csv_field, out, remark, visible};
@@ -88,9 +88,9 @@ fn shown<'m>(map: &'m Connectivity, focus: &'m [String]) -> impl Iterator<Item =
                 Peer::Workload(w) => focus
                     .iter()
                     .any(|f| *f == *w.name || *f == format!("{}/{}", w.namespace, w.name)),
-                Peer::IngressController => {
-                    focus.iter().any(|f| f == "ingress-controller" || f == list::INGRESS_CONTROLLER)
-                }
+                Peer::IngressController => focus
+                    .iter()
+                    .any(|f| f == "ingress-controller" || f == list::INGRESS_CONTROLLER),
                 Peer::External(_) => false,
             })
     })
@@ -113,12 +113,23 @@ fn text(out: &mut impl Write, maps: &[Map], focus: &[String]) -> anyhow::Result<
             }
         }
         for entry in shown(map, focus) {
-            let (from, to) = (name(title.as_ref(), entry.from), name(title.as_ref(), entry.to));
+            let (from, to) = (
+                name(title.as_ref(), entry.from),
+                name(title.as_ref(), entry.to),
+            );
             if !entry.allowed.is_empty() {
-                writeln!(out, "{}", visible(&format!("{from} => {to} : {}", entry.allowed)))?;
+                writeln!(
+                    out,
+                    "{}",
+                    visible(&format!("{from} => {to} : {}", entry.allowed))
+                )?;
             }
             if !entry.doubtful.is_empty() {
-                writeln!(out, "{}", visible(&format!("{from} => {to} : undecidable {}", entry.doubtful)))?;
+                writeln!(
+                    out,
+                    "{}",
+                    visible(&format!("{from} => {to} : undecidable {}", entry.doubtful))
+                )?;
             }
         }
     }
@@ -146,7 +157,11 @@ fn csv(out: &mut impl Write, maps: &[Map], focus: &[String]) -> anyhow::Result<(
                 entry.allowed.to_string(),
             ];
             if networks {
-                fields.push(title.as_ref().map_or_else(String::new, networks::Title::network));
+                fields.push(
+                    title
+                        .as_ref()
+                        .map_or_else(String::new, networks::Title::network),
+                );
             }
             if doubts {
                 fields.push(if entry.doubtful.is_empty() {
@@ -195,7 +210,12 @@ fn label(entry: &Entry<'_>) -> String {
 }
 
 fn dot(out: &mut impl Write, maps: &[Map], focus: &[String]) -> anyhow::Result<()> {
-    let quote = |text: &str| format!("\"{}\"", visible(text).replace('\\', "\\\\").replace('"', "\\\""));
+    let quote = |text: &str| {
+        format!(
+            "\"{}\"",
+            visible(text).replace('\\', "\\\\").replace('"', "\\\"")
+        )
+    };
     writeln!(out, "digraph connectivity {{")?;
     writeln!(out, "  rankdir=LR;")?;
     for (title, map) in maps {
@@ -228,7 +248,10 @@ fn mermaid(out: &mut impl Write, maps: &[Map], focus: &[String]) -> anyhow::Resu
                 })
             };
             let (from, to) = (id(entry.from), id(entry.to));
-            arrows.push(format!("  n{from} -->|\"{}\"| n{to}", quote(&label(&entry))));
+            arrows.push(format!(
+                "  n{from} -->|\"{}\"| n{to}",
+                quote(&label(&entry))
+            ));
         }
     }
     writeln!(out, "flowchart LR")?;

@@ -94,7 +94,10 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let mut text = out();
     for (flow, outcome) in flows.iter().zip(&found) {
         let port = flow.port.map_or_else(String::new, |p| format!(" {p}"));
-        let title = format!("{} -> {} {}{port}", flow.source, flow.destination, flow.protocol);
+        let title = format!(
+            "{} -> {} {}{port}",
+            flow.source, flow.destination, flow.protocol
+        );
         match outcome {
             Ok(outcome) => {
                 *counts.entry(outcome.effect).or_default() += flow.count;
@@ -132,8 +135,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     if matches!(args.output, Output::Json) {
         json(&rows)?;
     }
-    let changed = found.iter().flatten().any(|o| {
-        matches!(o.effect, Effect::NewlyAllowed | Effect::NewlyDenied)
-    });
+    let changed = found
+        .iter()
+        .flatten()
+        .any(|o| matches!(o.effect, Effect::NewlyAllowed | Effect::NewlyDenied));
     Ok(code(args.exit_code && changed, broken))
 }
