@@ -13,7 +13,7 @@ use vedette_netpol::generate::{Format, Options, emit, generate};
 use vedette_netpol::lint::{Finding, lint};
 use vedette_netpol::load::{Input, from_sources};
 
-const WORLD: &str = r#"
+const WORLD: &str = r"
 {apiVersion: v1, kind: Namespace, metadata: {name: default}}
 ---
 {apiVersion: v1, kind: Namespace, metadata: {name: server}}
@@ -40,7 +40,7 @@ spec:
 {apiVersion: v1, kind: Pod, metadata: {name: client, namespace: default, labels: {run: client}}, spec: {containers: [{name: c}]}, status: {podIP: 10.1.0.6}}
 ---
 {apiVersion: v1, kind: Pod, metadata: {name: other, namespace: nginx, labels: {run: other}}, spec: {containers: [{name: c}]}, status: {podIP: 10.1.0.7}}
-"#;
+";
 
 fn with(policy: &str) -> Input {
     let source = |name: &str, text: &str| Source {

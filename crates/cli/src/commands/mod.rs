@@ -46,7 +46,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Netpol(args) => netpol::run(&args),
         Command::Version => Ok(ExitCode::SUCCESS),
     };
-    outcome.unwrap_or_else(report)
+    outcome.unwrap_or_else(|error| report(&error))
 }
 
 /// Prints an error as one chain. A closed pipe on our output is not an error: the reader had enough.
@@ -54,7 +54,7 @@ pub(crate) fn main() -> ExitCode {
     clippy::print_stderr,
     reason = "this is where the binary reports errors"
 )]
-fn report(error: anyhow::Error) -> ExitCode {
+fn report(error: &anyhow::Error) -> ExitCode {
     let closed = error
         .downcast_ref::<std::io::Error>()
         .is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe);
