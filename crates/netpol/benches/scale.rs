@@ -183,7 +183,12 @@ fn main() {
     );
     println!("  {} lines", big.lines);
     if let Some(peak) = peak_memory() {
-        line("peak memory", format!("{peak} MiB"), "< 300 MB", peak < 286);
+        line(
+            "peak memory",
+            &format!("{peak} MiB"),
+            "< 300 MB",
+            peak < 286,
+        );
     }
     println!(
         "\ngrowth      policies     pods    load s  compile s  verdicts M/s    list s      lines"
