@@ -99,9 +99,6 @@ fn report(error: &anyhow::Error) -> ExitCode {
             .downcast_ref::<std::io::Error>()
             .is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe)
     });
-    let closed = error
-        .downcast_ref::<std::io::Error>()
-        .is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe);
     if closed {
         return ExitCode::SUCCESS;
     }
