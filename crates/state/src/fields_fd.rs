@@ -278,10 +278,14 @@ impl View<'_> {
             let Some(info) = self.state.containers.get(id) else {
                 return false;
             };
+            // Nothing is known of the IPv6 addresses of containers.
+            if address.is_ipv6() {
+                return false;
+            }
             if info
                 .ip
                 .parse::<IpAddr>()
-                .is_ok_and(|own| !own.is_unspecified() && own == address)
+                .is_ok_and(|own| own == address)
             {
                 return true;
             }

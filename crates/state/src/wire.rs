@@ -60,15 +60,15 @@ pub(crate) mod family {
     pub(crate) const NETLINK: u8 = 16;
 }
 
-/// Transport protocols.
+/// Transport protocols, by the numbers of the capture format.
 pub(crate) mod l4 {
     pub(crate) const UNKNOWN: u8 = 0;
-    pub(crate) const TCP: u8 = 1;
-    pub(crate) const UDP: u8 = 2;
-    pub(crate) const ICMP: u8 = 3;
-    pub(crate) const RAW: u8 = 4;
     /// The socket has no role yet, so nothing is said of its protocol.
-    pub(crate) const NA: u8 = 5;
+    pub(crate) const NA: u8 = 1;
+    pub(crate) const TCP: u8 = 2;
+    pub(crate) const UDP: u8 = 3;
+    pub(crate) const ICMP: u8 = 4;
+    pub(crate) const RAW: u8 = 5;
 }
 
 pub(crate) const FCNTL_DUPFD: u64 = 1;
