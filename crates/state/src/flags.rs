@@ -484,5 +484,8 @@ static KEYCTL: Table = &[
 
 /// The number of a named flag of a parameter, as events carry it: for those who write events down by hand.
 pub fn flag_value(event: &str, param: &str, ty: ParamType, name: &str) -> Option<u32> {
-    table(event, param, ty).iter().find(|(known, _)| *known == name).map(|(_, value)| *value)
+    table(event, param, ty)
+        .iter()
+        .find(|(known, _)| *known == name)
+        .map(|(_, value)| *value)
 }

@@ -11,7 +11,32 @@ use vedette_rules::Options;
 
 /// Rule files for records of a source, loaded without `append_output`; panics on an error in them.
 pub(crate) fn rule_set(files: &[impl AsRef<Path>], source: Source) -> Arc<RuleSet> {
-    let texts: Vec<(String, String)> = files
+    compile(&texts(files), source, Mode::First)
+}
+
+/// As [`rule_set`], for every matching rule of a record, not the first.
+pub(crate) fn every_match(files: &[impl AsRef<Path>], source: Source) -> Arc<RuleSet> {
+    compile(&texts(files), source, Mode::All)
+}
+
+fn compile(files: &[(String, String)], source: Source, mode: Mode) -> Arc<RuleSet> {
+    let options = Options {
+        append_output: Vec::new(),
+        ..Options::default()
+    };
+    let loaded = vedette_rules::load(files, &options);
+    assert!(!loaded.has_errors(), "{:#?}", loaded.diagnostics);
+    let settings = Settings {
+        mode,
+        least: Priority::Debug,
+        hostname: "golden".into(),
+        time: TimeStyle::Clock,
+    };
+    Arc::new(RuleSet::compile(&loaded.rules, source.name(), settings))
+}
+
+fn texts(files: &[impl AsRef<Path>]) -> Vec<(String, String)> {
+    files
         .iter()
         .map(|file| {
             let file = file.as_ref();
@@ -20,25 +45,7 @@ pub(crate) fn rule_set(files: &[impl AsRef<Path>], source: Source) -> Arc<RuleSe
                 std::fs::read_to_string(file).unwrap(),
             )
         })
-        .collect();
-    rule_set_of(&texts, source)
-}
-
-/// As [`rule_set`], from texts.
-pub(crate) fn rule_set_of(files: &[(String, String)], source: Source) -> Arc<RuleSet> {
-    let options = Options {
-        append_output: Vec::new(),
-        ..Options::default()
-    };
-    let loaded = vedette_rules::load(files, &options);
-    assert!(!loaded.has_errors(), "{:#?}", loaded.diagnostics);
-    let settings = Settings {
-        mode: Mode::First,
-        least: Priority::Debug,
-        hostname: "golden".into(),
-        time: TimeStyle::Clock,
-    };
-    Arc::new(RuleSet::compile(&loaded.rules, source.name(), settings))
+        .collect()
 }
 
 /// Alerts over a file, as Falco writes them.

@@ -116,7 +116,7 @@ pub struct LoadedRule {
     pub expanded: Expr,
     /// Event types at which it can be true, before those that never come are left out.
     pub kinds: Kinds,
-    /// Macros its condition names, directly or not.
+    /// Macros its condition names itself, sorted.
     pub macros: Vec<String>,
     /// Lists its condition names itself.
     pub lists: Vec<String>,
@@ -159,7 +159,7 @@ pub struct LoadedMacro {
     pub expanded: Expr,
     /// Event types at which it can be true.
     pub kinds: Kinds,
-    /// Macros it names, directly or not.
+    /// Macros it names itself, sorted.
     pub macros: Vec<String>,
     /// Lists it names itself.
     pub lists: Vec<String>,

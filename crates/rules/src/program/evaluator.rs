@@ -53,8 +53,8 @@ struct Memory {
     orders: Vec<Order>,
     /// Rules of the list that may still match.
     live: Vec<u64>,
-    /// Rules that the text of a column removes, while they are being found.
-    dead: Vec<u64>,
+    /// Rules that a text has not decided yet, while it does.
+    open: Vec<u64>,
     room: Values,
     scratch: Scratch,
     costs: Option<Box<[Cost]>>,
@@ -85,7 +85,7 @@ impl Evaluator {
             places: vec![(0, 0); program.columns.len()],
             orders: program.lists.iter().map(Order::new).collect(),
             live: vec![0; longest],
-            dead: vec![0; longest],
+            open: vec![0; longest],
             room: Values::default(),
             scratch: Scratch::default(),
             costs: None,
@@ -175,14 +175,9 @@ impl Memory {
             .zip(mask)
             .any(|(live, mask)| live & mask != 0)
     }
-
-    /// Removes a set of rules; gives how many of them were live.
-    #[inline]
-    fn remove(&mut self, mask: &[u64]) -> u32 {
-        remove(&mut self.live, mask)
-    }
 }
 
+/// Removes a set of rules; gives how many of them were live.
 #[inline]
 fn remove(live: &mut [u64], dead: &[u64]) -> u32 {
     let mut removed = 0;
@@ -252,56 +247,63 @@ impl<'p, E: Extract + ?Sized> Run<'p, '_, '_, E> {
         }
     }
 
-    /// Evaluates the live rules of `list`, part by part, until none is left or all parts were looked at.
+    /// Evaluates the live rules of `list`: the steps that remove most first, then rule by rule what is left.
     fn list(&mut self, index: usize, list: &'p RuleList, mode: Mode, out: &mut Vec<RuleIndex>) {
         let words = list.words();
-        if self.memory.costs.is_some() {
-            self.count(list, |cost| &mut cost.evaluated);
+        self.count(list, |cost| &mut cost.evaluated);
+        for leader in 0..self.memory.orders[index].leaders.len() {
+            self.step(index, list, self.memory.orders[index].leaders[leader]);
         }
-        let mut at = 0;
-        while let Some(ranked) = self.memory.orders[index].steps.get(at) {
-            let step = &list.steps[ranked.step as usize];
-            let mask = list.mask(step.mask);
-            if self.memory.touches(mask) {
-                let removed = match &step.what {
-                    What::Part(node) if self.node(*node) => 0,
-                    What::Part(_) => self.memory.remove(mask),
-                    What::Group {
-                        column,
-                        group,
-                        parts,
-                    } => {
-                        let parts = &list.parts[parts.start as usize..parts.end as usize];
-                        self.group(list, *column, *group, parts)
+        'next: for word in 0..words {
+            while self.memory.live[word] != 0 {
+                let bit = self.memory.live[word].trailing_zeros();
+                let place = word * 64 + bit as usize;
+                for need in list.needs[place].clone() {
+                    self.step(index, list, self.memory.orders[index].needs[need as usize]);
+                    if self.memory.live[word] >> bit & 1 == 0 {
+                        break;
                     }
-                };
-                let ranked = &mut self.memory.orders[index].steps[at];
-                ranked.tried += 1;
-                ranked.removed += removed;
-                if removed > 0 && self.memory.live[..words].iter().all(|word| *word == 0) {
-                    break;
+                }
+                if self.memory.live[word] >> bit & 1 != 0 {
+                    self.memory.live[word] &= !(1 << bit);
+                    let rule = list.rules[place];
+                    if let Some(costs) = &mut self.memory.costs {
+                        costs[rule as usize].matched += 1;
+                    }
+                    out.push(rule);
+                    if mode == Mode::First {
+                        break 'next;
+                    }
                 }
             }
-            at += 1;
         }
         self.memory.orders[index].count(list);
-        if self.memory.costs.is_some() {
-            self.count(list, |cost| &mut cost.matched);
-        }
-        for word in 0..words {
-            let mut left = self.memory.live[word];
-            while left != 0 {
-                out.push(list.rules[word * 64 + left.trailing_zeros() as usize]);
-                if mode == Mode::First {
-                    return;
-                }
-                left &= left - 1;
-            }
-        }
     }
 
-    /// Counts every live rule.
-    #[cold]
+    /// Looks at a step and removes the rules that it makes false, unless none of its rules is live.
+    #[inline]
+    fn step(&mut self, index: usize, list: &'p RuleList, number: u32) {
+        let step = &list.steps[number as usize];
+        let mask = list.mask(step.mask);
+        if !self.memory.touches(mask) {
+            return;
+        }
+        let removed = match &step.what {
+            What::Part(node) if self.node(*node) => 0,
+            What::Part(_) => remove(&mut self.memory.live, mask),
+            What::Group {
+                column,
+                group,
+                parts,
+            } => {
+                let parts = &list.parts[parts.start as usize..parts.end as usize];
+                self.group(list, (*column, *group), mask, parts)
+            }
+        };
+        self.memory.orders[index].note(number, removed);
+    }
+
+    /// Counts every live rule, when costs are counted.
     fn count(&mut self, list: &RuleList, what: impl Fn(&mut Cost) -> &mut u64) {
         let Memory {
             live,
@@ -317,7 +319,13 @@ impl<'p, E: Extract + ?Sized> Run<'p, '_, '_, E> {
     }
 
     /// Removes the rules that the text of a column makes false; gives their number.
-    fn group(&mut self, list: &'p RuleList, column: u16, group: u32, parts: &'p [Part]) -> u32 {
+    fn group(
+        &mut self,
+        list: &'p RuleList,
+        (column, group): (u16, u32),
+        mask: &[u64],
+        parts: &'p [Part],
+    ) -> u32 {
         let words = list.words();
         let place = self.place(column);
         if place == ELSEWHERE {
@@ -325,33 +333,47 @@ impl<'p, E: Extract + ?Sized> Run<'p, '_, '_, E> {
             for part in parts {
                 let mask = list.mask(part.mask);
                 if self.memory.touches(mask) && !self.node(part.node) {
-                    removed += self.memory.remove(mask);
+                    removed += remove(&mut self.memory.live, mask);
                 }
             }
             return removed;
         }
         let column = usize::from(column);
-        if self.memory.columns[column]
-            .dead(place, group, words)
-            .is_none()
-        {
-            self.memory.dead[..words].fill(0);
+        let Memory {
+            columns,
+            live,
+            open,
+            ..
+        } = &mut *self.memory;
+        let (decided, dead) = columns[column].group(place, group, words);
+        let mut any_open = 0;
+        for word in 0..words {
+            open[word] = live[word] & mask[word] & !decided[word] & !dead[word];
+            decided[word] |= open[word];
+            any_open |= open[word];
+        }
+        if any_open != 0 {
+            // Parts that only decided rules or rules out of the race need can wait.
             for part in parts {
-                if !self.node(part.node) {
-                    let mask = list.mask(part.mask);
-                    for (dead, mask) in self.memory.dead.iter_mut().zip(mask) {
-                        *dead |= mask;
+                let mask = list.mask(part.mask);
+                let wanted = self
+                    .memory
+                    .open
+                    .iter()
+                    .zip(mask)
+                    .any(|(open, mask)| open & mask != 0);
+                if wanted && !self.node(part.node) {
+                    let (_, dead) = self.memory.columns[column].group(place, group, words);
+                    for word in 0..words {
+                        dead[word] |= mask[word];
+                        self.memory.open[word] &= !mask[word];
                     }
                 }
             }
-            let Memory { columns, dead, .. } = &mut *self.memory;
-            columns[column].set_dead(place, group, &dead[..words]);
         }
         let Memory { columns, live, .. } = &mut *self.memory;
-        match columns[column].dead(place, group, words) {
-            Some(dead) => remove(live, dead),
-            None => 0,
-        }
+        let (_, dead) = columns[column].group(place, group, words);
+        remove(live, dead)
     }
 
     /// The value of a node.

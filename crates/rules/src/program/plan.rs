@@ -1,7 +1,7 @@
 //! In which order the parts of a list of rules are looked at.
 //!
-//! A list is evaluated part by part, not rule by rule: each part says which rules cannot match without it, and when it is
-//! false they all go. The order is learned from the stream: what has removed most rules for its cost comes first.
+//! Each part says which rules cannot match without it, and when it is false they all go. The order is learned from the
+//! stream: what has removed most rules for its cost comes first, a few leaders of the whole list before all others.
 //! Results do not depend on the order, since evaluation has no effects.
 
 use std::cmp::Reverse;
@@ -18,6 +18,8 @@ pub(super) struct RuleList {
     pub(super) rules: Vec<RuleIndex>,
     pub(super) roots: Vec<NodeId>,
     pub(super) steps: Vec<Step>,
+    /// The steps that each rule needs: ranges of [`Order::needs`].
+    pub(super) needs: Vec<Range<u32>>,
     /// Parts of the steps that are groups.
     pub(super) parts: Vec<Part>,
     /// Sets of rules (bits, as many words as the list has), one after the other.
@@ -77,6 +79,7 @@ impl RuleList {
             rules: members.iter().map(|(rule, _)| *rule).collect(),
             roots: members.iter().map(|(_, root)| *root).collect(),
             steps: Vec::new(),
+            needs: Vec::new(),
             parts: Vec::new(),
             masks: Vec::new(),
         };
@@ -111,7 +114,19 @@ impl RuleList {
                 }
             }
         }
+        let mut start = 0;
+        for place in 0..members.len() {
+            let end = start + list.needed_by(place).count() as u32;
+            list.needs.push(start..end);
+            start = end;
+        }
         list
+    }
+
+    /// The steps that the rule at `place` needs.
+    fn needed_by(&self, place: usize) -> impl Iterator<Item = u32> {
+        let needed = move |step: &Step| self.mask(step.mask)[place / 64] >> (place % 64) & 1 != 0;
+        (0..self.steps.len() as u32).filter(move |step| needed(&self.steps[*step as usize]))
     }
 
     fn group(&mut self, groups: &mut Vec<u32>, column: u16, parts: &[Part]) {
@@ -156,39 +171,56 @@ fn needed<'a>(builder: &'a Builder, root: &'a NodeId) -> &'a [NodeId] {
 const FIRST_REVIEW: u32 = 64;
 const LAST_REVIEW: u32 = 8192;
 
+/// Steps that are tried before it goes rule by rule.
+const LEADERS: usize = 4;
+
 /// The order of a list's steps, and what it was learned from.
 #[derive(Debug)]
 pub(super) struct Order {
-    pub(super) steps: Vec<Ranked>,
+    /// The steps that did best.
+    pub(super) leaders: Vec<u32>,
+    /// For each rule the steps that it needs, those that did best first.
+    pub(super) needs: Vec<u32>,
+    records: Vec<Record>,
     left: u32,
     span: u32,
 }
 
-/// A step with how it did so far.
-#[derive(Debug)]
-pub(super) struct Ranked {
-    pub(super) step: u32,
+/// How a step did so far.
+#[derive(Clone, Copy, Debug)]
+struct Record {
     /// How often it was looked at.
-    pub(super) tried: u32,
+    tried: u32,
     /// How many rules it removed.
-    pub(super) removed: u32,
+    removed: u32,
 }
 
 impl Order {
     /// The order to start with: what many rules need and costs little goes first.
     pub(super) fn new(list: &RuleList) -> Self {
-        let ranked = |(step, of): (usize, &Step)| Ranked {
-            step: step as u32,
+        let record = |step: &Step| Record {
             tried: 1,
-            removed: of.sharing,
+            removed: step.sharing,
         };
         let mut order = Self {
-            steps: list.steps.iter().enumerate().map(ranked).collect(),
+            leaders: (0..list.steps.len().min(LEADERS) as u32).collect(),
+            needs: (0..list.rules.len())
+                .flat_map(|place| list.needed_by(place))
+                .collect(),
+            records: list.steps.iter().map(record).collect(),
             left: FIRST_REVIEW,
             span: FIRST_REVIEW,
         };
         order.sort(list);
         order
+    }
+
+    /// Notes that a step was looked at and removed so many rules.
+    #[inline]
+    pub(super) fn note(&mut self, step: u32, removed: u32) {
+        let record = &mut self.records[step as usize];
+        record.tried += 1;
+        record.removed += removed;
     }
 
     /// Counts an evaluation; now and then sorts the steps by what they did, later evaluations counting more.
@@ -205,22 +237,31 @@ impl Order {
         self.span = (2 * self.span).min(LAST_REVIEW);
         self.left = self.span;
         self.sort(list);
-        for ranked in &mut self.steps {
+        for record in &mut self.records {
             // What was not looked at keeps its standing.
-            if ranked.tried > 1 {
-                ranked.tried = ranked.tried / 4 + 1;
-                ranked.removed /= 4;
+            if record.tried > 1 {
+                record.tried = record.tried / 4 + 1;
+                record.removed /= 4;
             }
         }
     }
 
     fn sort(&mut self, list: &RuleList) {
-        self.steps.sort_unstable_by_key(|ranked| {
-            let spent = u64::from(ranked.tried) * u64::from(list.steps[ranked.step as usize].cost);
-            (
-                Reverse((u64::from(ranked.removed) << 20) / spent),
-                ranked.step,
-            )
-        });
+        let records = &self.records;
+        let rank = |step: &u32| {
+            let record = records[*step as usize];
+            let spent = u64::from(record.tried) * u64::from(list.steps[*step as usize].cost);
+            (Reverse((u64::from(record.removed) << 20) / spent), *step)
+        };
+        for needs in &list.needs {
+            self.needs[needs.start as usize..needs.end as usize].sort_unstable_by_key(rank);
+        }
+        for at in 0..self.leaders.len() {
+            let (before, rest) = self.leaders.split_at_mut(at);
+            let best = (0..list.steps.len() as u32)
+                .filter(|step| !before.contains(step))
+                .min_by_key(rank);
+            rest[0] = best.unwrap_or(rest[0]);
+        }
     }
 }

@@ -135,6 +135,7 @@ impl Reader {
         overrides: &Overrides,
         context: &Context,
     ) -> Read<()> {
+        let mut actions = Vec::new();
         for (keys, word) in [
             (&overrides.append, "append"),
             (&overrides.replace, "replace"),
@@ -153,7 +154,7 @@ impl Reader {
                 self.change(item, key, &mut update, context)?;
             }
             let update = Box::new(update);
-            self.act(if word == "append" {
+            actions.push(if word == "append" {
                 Action::AppendRule(update)
             } else {
                 Action::ReplaceRule(update)
@@ -183,6 +184,9 @@ impl Reader {
                     ),
                 ));
             }
+        }
+        for action in actions {
+            self.act(action);
         }
         Ok(())
     }

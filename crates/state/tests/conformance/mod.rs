@@ -21,12 +21,24 @@ pub fn boot<'a>(item: &Item<'a>) -> Option<Boot<'a>> {
             name: i.name,
             linkspeed: i.linkspeed,
             address: match i.address {
-                InterfaceAddress::V4 { address, netmask, broadcast } => {
-                    b::InterfaceAddress::V4 { address, netmask, broadcast }
-                }
-                InterfaceAddress::V6 { address, netmask, broadcast } => {
-                    b::InterfaceAddress::V6 { address, netmask, broadcast }
-                }
+                InterfaceAddress::V4 {
+                    address,
+                    netmask,
+                    broadcast,
+                } => b::InterfaceAddress::V4 {
+                    address,
+                    netmask,
+                    broadcast,
+                },
+                InterfaceAddress::V6 {
+                    address,
+                    netmask,
+                    broadcast,
+                } => b::InterfaceAddress::V6 {
+                    address,
+                    netmask,
+                    broadcast,
+                },
             },
         }),
         Item::User(u) => Boot::User(b::User {
@@ -36,7 +48,10 @@ pub fn boot<'a>(item: &Item<'a>) -> Option<Boot<'a>> {
             home: u.home,
             shell: u.shell,
         }),
-        Item::Group(g) => Boot::Group(b::Group { gid: g.gid, name: g.name }),
+        Item::Group(g) => Boot::Group(b::Group {
+            gid: g.gid,
+            name: g.name,
+        }),
         Item::Process(p) => Boot::Process(b::ProcessEntry {
             tid: p.tid,
             pid: p.pid,
@@ -87,21 +102,47 @@ pub fn boot<'a>(item: &Item<'a>) -> Option<Boot<'a>> {
                 detail: match entry.detail {
                     FdDetail::Name(name) => b::FdDetail::Name(name),
                     FdDetail::File { flags, name, dev } => b::FdDetail::File { flags, name, dev },
-                    FdDetail::Ipv4 { sip, dip, sport, dport, l4proto } => {
-                        b::FdDetail::Ipv4 { sip, dip, sport, dport, l4proto }
-                    }
-                    FdDetail::Ipv6 { sip, dip, sport, dport, l4proto } => {
-                        b::FdDetail::Ipv6 { sip, dip, sport, dport, l4proto }
-                    }
+                    FdDetail::Ipv4 {
+                        sip,
+                        dip,
+                        sport,
+                        dport,
+                        l4proto,
+                    } => b::FdDetail::Ipv4 {
+                        sip,
+                        dip,
+                        sport,
+                        dport,
+                        l4proto,
+                    },
+                    FdDetail::Ipv6 {
+                        sip,
+                        dip,
+                        sport,
+                        dport,
+                        l4proto,
+                    } => b::FdDetail::Ipv6 {
+                        sip,
+                        dip,
+                        sport,
+                        dport,
+                        l4proto,
+                    },
                     FdDetail::Ipv4Server { ip, port, l4proto } => {
                         b::FdDetail::Ipv4Server { ip, port, l4proto }
                     }
                     FdDetail::Ipv6Server { ip, port, l4proto } => {
                         b::FdDetail::Ipv6Server { ip, port, l4proto }
                     }
-                    FdDetail::Unix { source, destination, name } => {
-                        b::FdDetail::Unix { source, destination, name }
-                    }
+                    FdDetail::Unix {
+                        source,
+                        destination,
+                        name,
+                    } => b::FdDetail::Unix {
+                        source,
+                        destination,
+                        name,
+                    },
                     FdDetail::Other => b::FdDetail::Other,
                 },
             },
