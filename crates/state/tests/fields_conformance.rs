@@ -11,9 +11,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value as Json;
+use vedette_event::boot::{Group, User};
 use vedette_event::{Extract, FieldRef, Values};
 use vedette_scap::{Item, Reader};
-use vedette_event::boot::{Group, User};
 use vedette_state::{Boot, Settings, State};
 
 use conformance::{boot, render};
@@ -208,5 +208,8 @@ fn from_difference(value: &Json, other: &Json) -> String {
         .zip(other.chars())
         .take_while(|(a, b)| a == b)
         .count();
-    text.chars().skip(same.saturating_sub(24)).take(160).collect()
+    text.chars()
+        .skip(same.saturating_sub(24))
+        .take(160)
+        .collect()
 }
