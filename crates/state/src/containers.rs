@@ -162,7 +162,10 @@ fn containerd(path: &[u8]) -> Option<&[u8]> {
     {
         return None;
     }
-    let id = path.strip_prefix(b"/")?.split(|&byte| byte == b'/').nth(1)?;
+    let id = path
+        .strip_prefix(b"/")?
+        .split(|&byte| byte == b'/')
+        .nth(1)?;
     (1..=ID_LENGTH)
         .contains(&id.len())
         .then(|| &id[..id.len().min(SHORT_ID)])

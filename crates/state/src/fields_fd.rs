@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use vedette_event::{EventFlags as F, Extracted, FieldArg, Value, Values};
 
-use crate::apply::{has, result, text as param_text};
+use crate::apply::{has, text as param_text};
 use crate::fd::{Fd, Kind};
 use crate::fields::Descriptor as D;
 use crate::kinds as k;
@@ -282,11 +282,7 @@ impl View<'_> {
             if address.is_ipv6() {
                 return false;
             }
-            if info
-                .ip
-                .parse::<IpAddr>()
-                .is_ok_and(|own| own == address)
-            {
+            if info.ip.parse::<IpAddr>().is_ok_and(|own| own == address) {
                 return true;
             }
         }

@@ -100,7 +100,8 @@ impl View<'_> {
         let Some(slot) = self.thread else {
             return Extracted::Missing;
         };
-        let uses_fd = (self.event.kind.info()).is_some_and(|info| info.flags.has(EventFlags::USES_FD));
+        let uses_fd =
+            (self.event.kind.info()).is_some_and(|info| info.flags.has(EventFlags::USES_FD));
         written(room, |out| match kind {
             k::OPENAT_2_X | k::OPENAT2_X => self.write_creator_name(out),
             _ if path.first() == Some(&b'/') => append(out, b"", path),

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use vedette_event::RawEvent;
 
 use crate::apply::{has, result, text};
-use crate::kinds as k;
 use crate::path::concatenate;
 use crate::state::State;
 use crate::text::{List, empty};

@@ -11,9 +11,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value as Json;
+use vedette_event::boot::{Group, User};
 use vedette_event::{Extract, FieldRef, Values};
 use vedette_scap::{Item, Reader};
-use vedette_event::boot::{Group, User};
 use vedette_state::{Boot, Settings, State};
 
 use conformance::{boot, render};
@@ -165,16 +165,9 @@ fn fields_equal_those_of_falco() {
     );
     assert_eq!(missing_events, 0, "events that Falco shows were not seen");
     if only.is_none() {
-        assert!(
-            compared - agreed <= KNOWN_DIFFERENCES,
-            "{} differences, {KNOWN_DIFFERENCES} are known and explained in docs/conformance.md",
-            compared - agreed
-        );
+        assert_eq!(agreed, compared, "fields differ from those of Falco");
     }
 }
-
-/// Differences that stay, each explained in `docs/conformance.md`.
-const KNOWN_DIFFERENCES: u64 = 2;
 
 /// Falco asks the machine on which it reads a capture for accounts that the capture does not tell. These are the ones of
 /// the machine that made the answers that show in them.
@@ -208,5 +201,8 @@ fn from_difference(value: &Json, other: &Json) -> String {
         .zip(other.chars())
         .take_while(|(a, b)| a == b)
         .count();
-    text.chars().skip(same.saturating_sub(24)).take(160).collect()
+    text.chars()
+        .skip(same.saturating_sub(24))
+        .take(160)
+        .collect()
 }

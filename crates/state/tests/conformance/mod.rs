@@ -7,7 +7,7 @@ use vedette_scap::{FdDetail, InterfaceAddress, Item};
 use vedette_state::Boot;
 
 /// The start-up data that a capture item is; `None` for events and sections.
-pub fn boot<'a>(item: &Item<'a>) -> Option<Boot<'a>> {
+pub(crate) fn boot<'a>(item: &Item<'a>) -> Option<Boot<'a>> {
     Some(match *item {
         Item::Machine(m) => Boot::Machine(b::MachineInfo {
             cpus: m.cpus,
@@ -21,12 +21,24 @@ pub fn boot<'a>(item: &Item<'a>) -> Option<Boot<'a>> {
             name: i.name,
             linkspeed: i.linkspeed,
             address: match i.address {
-                InterfaceAddress::V4 { address, netmask, broadcast } => {
-                    b::InterfaceAddress::V4 { address, netmask, broadcast }
-                }
-                InterfaceAddress::V6 { address, netmask, broadcast } => {
-                    b::InterfaceAddress::V6 { address, netmask, broadcast }
-                }
+                InterfaceAddress::V4 {
+                    address,
+                    netmask,
+                    broadcast,
+                } => b::InterfaceAddress::V4 {
+                    address,
+                    netmask,
+                    broadcast,
+                },
+                InterfaceAddress::V6 {
+                    address,
+                    netmask,
+                    broadcast,
+                } => b::InterfaceAddress::V6 {
+                    address,
+                    netmask,
+                    broadcast,
+                },
             },
         }),
         Item::User(u) => Boot::User(b::User {
@@ -36,7 +48,10 @@ pub fn boot<'a>(item: &Item<'a>) -> Option<Boot<'a>> {
             home: u.home,
             shell: u.shell,
         }),
-        Item::Group(g) => Boot::Group(b::Group { gid: g.gid, name: g.name }),
+        Item::Group(g) => Boot::Group(b::Group {
+            gid: g.gid,
+            name: g.name,
+        }),
         Item::Process(p) => Boot::Process(b::ProcessEntry {
             tid: p.tid,
             pid: p.pid,
@@ -87,21 +102,47 @@ pub fn boot<'a>(item: &Item<'a>) -> Option<Boot<'a>> {
                 detail: match entry.detail {
                     FdDetail::Name(name) => b::FdDetail::Name(name),
                     FdDetail::File { flags, name, dev } => b::FdDetail::File { flags, name, dev },
-                    FdDetail::Ipv4 { sip, dip, sport, dport, l4proto } => {
-                        b::FdDetail::Ipv4 { sip, dip, sport, dport, l4proto }
-                    }
-                    FdDetail::Ipv6 { sip, dip, sport, dport, l4proto } => {
-                        b::FdDetail::Ipv6 { sip, dip, sport, dport, l4proto }
-                    }
+                    FdDetail::Ipv4 {
+                        sip,
+                        dip,
+                        sport,
+                        dport,
+                        l4proto,
+                    } => b::FdDetail::Ipv4 {
+                        sip,
+                        dip,
+                        sport,
+                        dport,
+                        l4proto,
+                    },
+                    FdDetail::Ipv6 {
+                        sip,
+                        dip,
+                        sport,
+                        dport,
+                        l4proto,
+                    } => b::FdDetail::Ipv6 {
+                        sip,
+                        dip,
+                        sport,
+                        dport,
+                        l4proto,
+                    },
                     FdDetail::Ipv4Server { ip, port, l4proto } => {
                         b::FdDetail::Ipv4Server { ip, port, l4proto }
                     }
                     FdDetail::Ipv6Server { ip, port, l4proto } => {
                         b::FdDetail::Ipv6Server { ip, port, l4proto }
                     }
-                    FdDetail::Unix { source, destination, name } => {
-                        b::FdDetail::Unix { source, destination, name }
-                    }
+                    FdDetail::Unix {
+                        source,
+                        destination,
+                        name,
+                    } => b::FdDetail::Unix {
+                        source,
+                        destination,
+                        name,
+                    },
                     FdDetail::Other => b::FdDetail::Other,
                 },
             },
@@ -111,7 +152,7 @@ pub fn boot<'a>(item: &Item<'a>) -> Option<Boot<'a>> {
 }
 
 /// The JSON value that an alert has for `field`.
-pub fn render(view: &impl Extract, field: &FieldRef, room: &mut Values) -> Json {
+pub(crate) fn render(view: &impl Extract, field: &FieldRef, room: &mut Values) -> Json {
     match field.info().name {
         // An alert has the raw time here.
         "evt.time" => return json!(view.ts()),
@@ -126,20 +167,25 @@ pub fn render(view: &impl Extract, field: &FieldRef, room: &mut Values) -> Json 
     if field.info().flags.has(FieldFlags::FILTER_ONLY) {
         return Json::Null;
     }
+    // Container fields come from a plugin, whose text Falco writes as it is.
+    let plain = field.info().name.starts_with("container.");
     match view.extract(field, room) {
         Extracted::Missing => Json::Null,
-        Extracted::One(value) => one(value),
-        Extracted::Many(values) => values.iter().map(one).collect(),
+        Extracted::One(value) => one(value, plain),
+        Extracted::Many(values) => values.iter().map(|value| one(value, plain)).collect(),
     }
 }
 
-fn one(value: Value<'_>) -> Json {
+fn one(value: Value<'_>, plain: bool) -> Json {
     match value {
         Value::U64(v) => json!(v),
         Value::I64(v) => json!(v),
         Value::Bool(v) => json!(v),
         Value::F64(v) => json!(v),
         Value::Ip(v) => json!(v.to_string()),
-        Value::Text(v) | Value::Bytes(v) => json!(String::from_utf8_lossy(v)),
+        Value::Text(v) | Value::Bytes(v) if plain => json!(String::from_utf8_lossy(v)),
+        Value::Text(v) | Value::Bytes(v) => {
+            json!(String::from_utf8_lossy(v).replace(char::is_control, "\u{fffd}"))
+        }
     }
 }
