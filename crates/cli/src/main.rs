@@ -1,7 +1,13 @@
 //! The `vedette` binary: parses the command line, hands over to one module per subcommand, sets the exit code.
 
 mod commands;
+mod hostname;
+mod input;
+mod live;
+mod replay;
+mod rulefiles;
 mod sources;
+mod table;
 
 use std::process::ExitCode;
 

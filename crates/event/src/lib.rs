@@ -3,6 +3,7 @@
 //! Plain data without IO, clock or policy. What an event *means* (threads, descriptors, derived fields) is the business
 //! of the state engine; what a rule asks is the business of the rules engine; both meet in [`Extract`].
 
+mod alert;
 pub mod boot;
 mod extract;
 mod field;
@@ -13,6 +14,7 @@ mod table;
 mod types;
 mod value;
 
+pub use alert::{Alert, JsonKeys, json_string, write_utc};
 pub use extract::{Extract, StateKey};
 pub use field::{
     ArgKind, FieldArg, FieldClass, FieldError, FieldFlags, FieldId, FieldInfo, FieldRef, Scope,

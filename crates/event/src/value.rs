@@ -87,6 +87,14 @@ impl Values {
         self.items.push(item);
     }
 
+    /// Appends one text that is written piece by piece, so that a list of texts that must be put together needs no
+    /// other buffer.
+    pub fn push_written(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        let from = self.bytes.len() as u32;
+        write(&mut self.bytes);
+        self.items.push(Item::Text(from, self.bytes.len() as u32));
+    }
+
     fn store(&mut self, bytes: &[u8]) -> (u32, u32) {
         let from = self.bytes.len() as u32;
         self.bytes.extend_from_slice(bytes);

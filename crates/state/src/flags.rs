@@ -480,3 +480,11 @@ static KEYCTL: Table = &[
     ("KEYCTL_PKEY_SIGN", 27), ("KEYCTL_PKEY_VERIFY", 28), ("KEYCTL_RESTRICT_KEYRING", 29), ("KEYCTL_MOVE", 30),
     ("KEYCTL_CAPABILITIES", 31), ("KEYCTL_WATCH_KEY", 32),
 ];
+
+/// The number of a named flag of a parameter, as events carry it: for those who write events down by hand.
+pub fn flag_value(event: &str, param: &str, ty: ParamType, name: &str) -> Option<u32> {
+    table(event, param, ty)
+        .iter()
+        .find(|(known, _)| *known == name)
+        .map(|(_, value)| *value)
+}

@@ -46,6 +46,7 @@ mod users;
 mod view;
 mod wire;
 
+pub use flags::flag_value;
 pub use state::{Boot, Settings, State};
 pub use stats::Stats;
 pub use view::View;

@@ -7,6 +7,7 @@
 //! It never touches a file and never panics on any input; nesting, node count and alias expansion are
 //! bounded by [`Limits`].
 
+mod loose;
 mod node;
 mod parse;
 

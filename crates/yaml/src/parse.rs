@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use saphyr_parser::{Event, Parser, ScalarStyle, Tag};
 
-use crate::{Kind, Node, Span, Style};
+use crate::{Kind, Node, Span, Style, loose};
 
 /// Bounds on what one call may build.
 #[derive(Clone, Copy, Debug)]
@@ -67,7 +67,17 @@ pub fn parse_with(text: &str, limits: Limits) -> Parsed {
     let mut base = Position { byte: 0, line: 0 };
     loop {
         let rest = &text[base.byte..];
-        let Some(error) = parse_stretch(rest, base, limits, &mut budget, &mut out) else {
+        let before = (budget, out.documents.len());
+        let mut result = parse_stretch(rest, None, base, limits, &mut budget, &mut out);
+        if let Some((error, _)) = &result
+            && error.message.starts_with("invalid indentation")
+            && let Some(loosened) = loose::loosen(rest)
+        {
+            budget = before.0;
+            out.documents.truncate(before.1);
+            result = parse_stretch(&loosened, Some(rest), base, limits, &mut budget, &mut out);
+        }
+        let Some(error) = result else {
             return out;
         };
         let fatal = budget == 0;
@@ -148,8 +158,12 @@ struct Open {
 }
 
 /// Reads documents until the end or the first error, which it returns with the start of the broken document.
+///
+/// With `original`, `text` is a rewriting of it in which every byte kept its place but lines did not, so that lines and
+/// columns are counted there.
 fn parse_stretch(
     text: &str,
+    original: Option<&str>,
     base: Position,
     limits: Limits,
     budget: &mut usize,
@@ -159,11 +173,19 @@ fn parse_stretch(
     let offsets = Offsets::new(text);
     let mut anchors: HashMap<usize, (Node, usize)> = HashMap::new();
     let mut stack: Vec<Open> = Vec::new();
-    let span_at = |start: saphyr_parser::Marker, end: saphyr_parser::Marker| Span {
-        start: base.byte + offsets.byte(text, start.index()),
-        end: base.byte + offsets.byte(text, end.index()),
-        line: (base.line + start.line()) as u32,
-        column: start.col() as u32 + 1,
+    let lines = original.map(loose::Lines::of);
+    let span_at = |start: saphyr_parser::Marker, end: saphyr_parser::Marker| {
+        let from = offsets.byte(text, start.index());
+        let (line, column) = match &lines {
+            Some(lines) => lines.position(from),
+            None => (start.line(), start.col()),
+        };
+        Span {
+            start: base.byte + from,
+            end: base.byte + offsets.byte(text, end.index()),
+            line: (base.line + line) as u32,
+            column: column as u32 + 1,
+        }
     };
     let mut parser = Parser::new_from_str(text);
     while let Some(event) = parser.next_event() {
@@ -244,6 +266,12 @@ fn parse_stretch(
             }
             Event::SequenceEnd | Event::MappingEnd => stack.pop().map(|mut open| {
                 open.node.span.end = span.end.max(open.node.span.start);
+                // Growing doubles; a tree that is kept should not hold room for entries that never come.
+                match &mut open.node.kind {
+                    Kind::Seq(items) => items.shrink_to_fit(),
+                    Kind::Map(entries) => entries.shrink_to_fit(),
+                    Kind::Scalar(..) => {}
+                }
                 (open.node, open.anchor)
             }),
             Event::DocumentStart(_) => {
@@ -352,6 +380,32 @@ mod tests {
         let last = parsed.documents.last().unwrap();
         assert_eq!(last.root.get("c").unwrap().as_i64(), Some(3));
         assert_eq!(last.root.span.line, 5);
+    }
+
+    #[test]
+    fn closing_brackets_may_stand_as_far_left_as_their_key() {
+        let text = "- list: é\n  items: [\n    \"x\", # one\n    \"y\"  # ] 'two'\n\n  ]\n- text: |\n    [\n    ]\n  c: {a: b\n}\n  \
+                    d: 注\n---\ne: 1\n";
+        let parsed = parse(text);
+        assert_eq!(parsed.errors, []);
+        let [first, second] = parsed.documents[0].root.as_seq().unwrap() else {
+            panic!()
+        };
+        let items = first.get("items").unwrap().as_seq().unwrap();
+        assert_eq!(
+            items
+                .iter()
+                .map(|n| n.as_str().unwrap())
+                .collect::<Vec<_>>(),
+            ["x", "y"]
+        );
+        assert_eq!(second.get("text").unwrap().as_str(), Some("[\n]\n"));
+        let d = second.get("d").unwrap();
+        assert_eq!(
+            (d.span.line, d.span.column, &text[d.span.start..d.span.end]),
+            (12, 6, "注")
+        );
+        assert_eq!(parsed.documents[1].root.get("e").unwrap().span.line, 14);
     }
 
     #[test]

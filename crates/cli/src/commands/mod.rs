@@ -1,5 +1,16 @@
 //! One module per subcommand. Adding one is a file here and a row in [`Command`].
 
+mod agent;
+mod doctor;
+mod events;
+mod falco;
+mod fields;
+mod netpol;
+mod posture;
+mod record;
+mod replay;
+mod rules;
+
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -10,13 +21,26 @@ pub(crate) mod exit {
     pub(crate) const FINDINGS: u8 = 1;
     /// The command line or an input was wrong.
     pub(crate) const USAGE: u8 = 2;
+    /// What was asked for cannot run on this machine.
+    pub(crate) const CANNOT: u8 = 3;
+}
+
+/// How listings are printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Listing {
+    /// Columns for people
+    #[default]
+    Table,
+    /// JSON for programs
+    Json,
 }
 
 #[derive(Parser)]
 #[command(
     name = "vedette",
     version,
-    about = "Runtime security for Kubernetes in one binary"
+    about = "Runtime security for Kubernetes in one binary",
+    propagate_version = true
 )]
 struct Cli {
     #[command(subcommand)]
@@ -25,8 +49,19 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Prints the version.
-    Version,
+    Agent(Box<agent::Args>),
+    Doctor(doctor::Args),
+    Events(events::Args),
+    Falco(falco::Args),
+    Fields(fields::Args),
+    /// Network policies: who may talk to whom, and which clause decided
+    Netpol(netpol::Args),
+    /// Posture of manifests and cluster dumps: benchmarks, Pod Security Standards, verified fixes
+    #[command(subcommand)]
+    Posture(Box<posture::Posture>),
+    Record(record::Args),
+    Replay(Box<replay::Args>),
+    Rules(rules::Args),
 }
 
 /// Runs the command line and turns the outcome into an exit code.
@@ -38,10 +73,19 @@ pub(crate) fn main() -> ExitCode {
             return ExitCode::from(if error.use_stderr() { exit::USAGE } else { 0 });
         }
     };
-    let outcome: anyhow::Result<ExitCode> = match cli.command {
-        Command::Version => Ok(ExitCode::SUCCESS),
+    let outcome = match cli.command {
+        Command::Agent(args) => agent::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
+        Command::Events(args) => events::run(&args),
+        Command::Falco(args) => falco::run(&args),
+        Command::Fields(args) => fields::run(&args),
+        Command::Netpol(args) => netpol::run(&args),
+        Command::Posture(command) => posture::run(*command),
+        Command::Record(args) => record::run(&args),
+        Command::Replay(args) => replay::run(&args),
+        Command::Rules(args) => rules::run(&args),
     };
-    outcome.unwrap_or_else(report)
+    outcome.unwrap_or_else(|error| report(&error))
 }
 
 /// Prints an error as one chain. A closed pipe on our output is not an error: the reader had enough.
@@ -49,10 +93,12 @@ pub(crate) fn main() -> ExitCode {
     clippy::print_stderr,
     reason = "this is where the binary reports errors"
 )]
-fn report(error: anyhow::Error) -> ExitCode {
-    let closed = error
-        .downcast_ref::<std::io::Error>()
-        .is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe);
+fn report(error: &anyhow::Error) -> ExitCode {
+    let closed = error.chain().any(|cause| {
+        cause
+            .downcast_ref::<std::io::Error>()
+            .is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe)
+    });
     if closed {
         return ExitCode::SUCCESS;
     }

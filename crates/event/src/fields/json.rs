@@ -21,10 +21,10 @@ pub(super) static CLASS: FieldClass = FieldClass {
 
 #[rustfmt::skip]
 static FIELDS: &[FieldInfo] = &[
-    FieldInfo { name: "json.value", ty: T::CharBuf, arg: A::RequiredKey, flags: G::NONE, scope: S::Event, desc: "" },
-    FieldInfo { name: "json.obj", ty: T::CharBuf, arg: A::None, flags: G::NONE, scope: S::Event, desc: "" },
-    FieldInfo { name: "json.rawtime", ty: T::CharBuf, arg: A::None, flags: G::NONE, scope: S::Event, desc: "" },
-    FieldInfo { name: "jevt.value", ty: T::CharBuf, arg: A::RequiredKey, flags: G::NONE, scope: S::Event, desc: "" },
-    FieldInfo { name: "jevt.obj", ty: T::CharBuf, arg: A::None, flags: G::NONE, scope: S::Event, desc: "" },
-    FieldInfo { name: "jevt.rawtime", ty: T::CharBuf, arg: A::None, flags: G::NONE, scope: S::Event, desc: "" },
+    FieldInfo { name: "json.value", ty: T::CharBuf, arg: A::RequiredKey, flags: G::NONE, scope: S::Event, desc: "Value at the JSON pointer in brackets" },
+    FieldInfo { name: "json.obj", ty: T::CharBuf, arg: A::None, flags: G::NONE, scope: S::Event, desc: "Whole record as indented JSON" },
+    FieldInfo { name: "json.rawtime", ty: T::CharBuf, arg: A::None, flags: G::NONE, scope: S::Event, desc: "Time of the record in nanoseconds since 1970" },
+    FieldInfo { name: "jevt.value", ty: T::CharBuf, arg: A::RequiredKey, flags: G::NONE, scope: S::Event, desc: "Value at the JSON pointer in brackets" },
+    FieldInfo { name: "jevt.obj", ty: T::CharBuf, arg: A::None, flags: G::NONE, scope: S::Event, desc: "Whole record as indented JSON" },
+    FieldInfo { name: "jevt.rawtime", ty: T::CharBuf, arg: A::None, flags: G::NONE, scope: S::Event, desc: "Time of the record in nanoseconds since 1970" },
 ];

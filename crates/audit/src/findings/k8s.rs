@@ -1,0 +1,739 @@
+//! Findings in Kubernetes audit records: the deterministic types, and the list types.
+
+use std::collections::{HashMap, HashSet};
+use std::net::IpAddr;
+
+use serde_json::{Map, Value, json};
+
+use super::object::{
+    containers, image_prefix, is_privileged, pod_spec, result, touches, writable_sensitive_mount,
+};
+use super::seen::Seen;
+use super::tactic::{Facts, Tactic, WORKLOADS, tactic};
+use super::{Hit, Origin, catalogue};
+use crate::json::Json;
+use crate::lists::{ListKind, Lists, Verdict};
+use crate::record::Record;
+use crate::source::Source;
+
+/// Bindings, roles and images that are remembered of each kind. A cluster with more has the oldest forgotten at random,
+/// which costs a patched binding its role and a privileged image its being known.
+const MAX_REMEMBERED: usize = 50_000;
+
+/// Roles that every cluster has and that give power over everything, or over everything in a namespace.
+const ADMIN_ROLES: [&str; 2] = ["cluster-admin", "admin"];
+
+/// What is remembered of a cluster.
+#[derive(Debug, Default)]
+pub(super) struct State {
+    /// Role of each binding, by kind, namespace and name. A binding's role cannot change, and a patch does not show it.
+    roles: HashMap<String, String>,
+    /// Roles that were seen to allow everything.
+    wildcard_roles: HashSet<String>,
+    /// Images that ran privileged.
+    privileged_images: HashSet<String>,
+    /// Paths of the node behind volumes, by name.
+    volumes: HashMap<String, String>,
+    /// Volumes that claims are bound to, by namespace and name.
+    claims: HashMap<String, String>,
+    /// The namespace of Kubeflow was seen, so that Istio's gateway leads to its dashboard.
+    kubeflow: bool,
+}
+
+/// Parts of the control plane that do what others asked for: a finding is about who asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SystemActor;
+
+impl SystemActor {
+    /// True for controllers, kubelets and the API server itself. Users of this name exist only inside the cluster: the
+    /// namespace is `kube-system`, or the name is one that only a certificate of the cluster's own CA carries.
+    pub fn is(user: &str) -> bool {
+        matches!(
+            user,
+            "system:kube-controller-manager" | "system:kube-scheduler" | "system:apiserver"
+        ) || user.starts_with("system:node:")
+            || user
+                .strip_prefix("system:serviceaccount:kube-system:")
+                .is_some_and(|name| {
+                    name.ends_with("-controller") || name == "generic-garbage-collector"
+                })
+    }
+}
+
+/// A request, its parts as texts.
+struct Call<'a> {
+    json: Json<'a>,
+    verb: String,
+    user: String,
+    resource: String,
+    subresource: String,
+    namespace: String,
+    name: String,
+    uri: String,
+    code: u64,
+}
+
+impl<'a> Call<'a> {
+    fn new(json: Json<'a>, code: u64) -> Self {
+        let text = |keys: &[&str]| {
+            json.text_at(keys)
+                .map(crate::json::Text::to_owned_string)
+                .unwrap_or_default()
+        };
+        let mut name = text(&["objectRef", "name"]);
+        if name.is_empty() {
+            name = text(&["responseObject", "metadata", "name"]);
+        }
+        Self {
+            json,
+            verb: text(&["verb"]),
+            user: text(&["user", "username"]),
+            resource: text(&["objectRef", "resource"]),
+            subresource: text(&["objectRef", "subresource"]),
+            namespace: text(&["objectRef", "namespace"]),
+            name,
+            uri: text(&["requestURI"]),
+            code,
+        }
+    }
+
+    fn succeeded(&self) -> bool {
+        matches!(self.code, 101 | 200..=299)
+    }
+
+    /// Nothing is stored: only the URI tells.
+    fn is_dry_run(&self) -> bool {
+        self.uri
+            .split_once('?')
+            .is_some_and(|(_, query)| query.split('&').any(|pair| pair.starts_with("dryRun=")))
+    }
+
+    fn writes(&self) -> bool {
+        matches!(self.verb.as_str(), "create" | "update" | "patch")
+    }
+
+    /// `resource namespace/name`, what a finding is about.
+    fn subject(&self) -> String {
+        format!("{} {}/{}", self.resource, self.namespace, self.name)
+    }
+
+    fn tactic(&self) -> Tactic {
+        let security_label = self.resource == "namespaces"
+            && self.json.get("requestObject").is_some_and(|request| {
+                memchr::memmem::find(request.raw(), b"pod-security.kubernetes.io/").is_some()
+            });
+        tactic(Facts {
+            verb: &self.verb,
+            resource: &self.resource,
+            subresource: &self.subresource,
+            namespace: &self.namespace,
+            security_label,
+            impersonated: self.json.get("impersonatedUser").is_some(),
+        })
+    }
+}
+
+/// Looks at a record.
+pub(super) fn observe(
+    record: &Record<'_>,
+    origin: &Origin,
+    lists: &mut Lists,
+    state: &mut State,
+    seen: &mut Seen,
+    hits: &mut Vec<Hit>,
+) {
+    let json = record.json;
+    // A request is judged at its first answer: a watch or exec answers long before it completes, a refused token gives
+    // no completion at all.
+    let Some(code) = json
+        .path(&["responseStatus", "code"])
+        .and_then(Json::as_u64)
+    else {
+        return;
+    };
+    let verb = json.text_at(&["verb"]);
+    let reads = verb.is_some_and(|v| v.is(b"get") || v.is(b"list") || v.is(b"watch"));
+    let anonymous = json
+        .text_at(&["user", "username"])
+        .is_some_and(|user| user.is(b"system:anonymous"));
+    // Most records are reads by known users: they end here.
+    let plain_read = reads
+        && !anonymous
+        && lists.is_empty()
+        && json.text_at(&["objectRef", "subresource"]).is_none();
+    if plain_read {
+        return;
+    }
+    let call = Call::new(json, code);
+    let before = hits.len();
+    let mut out = Out {
+        call: &call,
+        record,
+        origin,
+        hits,
+    };
+    judge_address(&mut out, lists);
+    if call.succeeded() {
+        if anonymous {
+            judge_anonymous(&mut out);
+        }
+        judge_exec(&mut out);
+        if call.writes() && !call.is_dry_run() {
+            judge_write(&mut out, state);
+        }
+    }
+    if hits.len() > before && !seen.first_audit(record) {
+        hits.truncate(before);
+    }
+}
+
+/// Where the judges leave what they find.
+struct Out<'o, 'a> {
+    call: &'o Call<'a>,
+    record: &'o Record<'a>,
+    origin: &'o Origin,
+    hits: &'o mut Vec<Hit>,
+}
+
+impl Out<'_, '_> {
+    fn hit(&mut self, kind: &str) -> &mut Hit {
+        let call = self.call;
+        self.hits.push(Hit {
+            kind: kind.to_owned(),
+            severity: catalogue::severity(kind),
+            subject: call.subject(),
+            actor: call.user.clone(),
+            ts: self.record.ts,
+            source: Source::K8sAudit,
+            record_id: call
+                .json
+                .get("auditID")
+                .and_then(Json::to_text)
+                .unwrap_or_default(),
+            resource: resource(call, self.origin),
+            action: action(call),
+            lists: Vec::new(),
+            extra: Vec::new(),
+            detection: None,
+        });
+        self.hits.last_mut().expect("it was pushed above")
+    }
+}
+
+/// The address of the peer. Clients write the entries before the last themselves (`X-Forwarded-For`), so only the last
+/// one counts.
+fn peer(json: Json<'_>) -> Option<IpAddr> {
+    let last = json.get("sourceIPs")?.items().last()?;
+    last.to_text()?.parse().ok()
+}
+
+fn judge_address(out: &mut Out<'_, '_>, lists: &mut Lists) {
+    if lists.is_empty() || out.call.code == 401 {
+        return;
+    }
+    let Some(address) = peer(out.call.json) else {
+        return;
+    };
+    let Verdict::Listed(matches) = lists.judge(address) else {
+        return;
+    };
+    let tactic = out.call.tactic().name();
+    let anonymous = out.call.user == "system:anonymous";
+    for (kind, names) in matches {
+        let family = match kind {
+            // Calls without a user are told as anonymous access.
+            ListKind::Threat if !anonymous => "MaliciousIPCaller",
+            ListKind::Custom => "MaliciousIPCaller.Custom",
+            ListKind::Tor => "TorIPCaller",
+            _ => continue,
+        };
+        let hit = out.hit(&format!("{tactic}:Kubernetes/{family}"));
+        hit.lists = names;
+        // One finding for a caller and a tactic, not one for each object it touches.
+        hit.subject = address.to_string();
+    }
+}
+
+fn judge_anonymous(out: &mut Out<'_, '_>) {
+    let path = out.call.uri.split('?').next().unwrap_or_default();
+    let open = ["/healthz", "/livez", "/readyz", "/version"];
+    if out.call.resource.is_empty()
+        && open.iter().any(|open| {
+            path.strip_prefix(open)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        })
+    {
+        return;
+    }
+    let tactic = out.call.tactic().name();
+    out.hit(&format!("{tactic}:Kubernetes/SuccessfulAnonymousAccess"));
+}
+
+fn judge_exec(out: &mut Out<'_, '_>) {
+    let call = out.call;
+    // Over WebSocket an exec is a `get` that answers 101, over SPDY a `create`.
+    if call.resource == "pods" && call.subresource == "exec" && call.namespace == "kube-system" {
+        out.hit("Execution:Kubernetes/ExecInKubeSystemPod");
+    }
+}
+
+fn judge_write(out: &mut Out<'_, '_>, state: &mut State) {
+    let call = out.call;
+    match call.resource.as_str() {
+        "namespaces" if call.name == "kubeflow" => state.kubeflow = true,
+        "rolebindings" | "clusterrolebindings" => judge_binding(out, state),
+        "roles" | "clusterroles" => learn_role(call, state),
+        "persistentvolumes" | "persistentvolumeclaims" if call.subresource.is_empty() => {
+            learn_volume(call, state);
+        }
+        "services" if call.subresource.is_empty() => judge_service(out, state),
+        resource
+            if WORKLOADS.contains(&resource)
+                && matches!(call.subresource.as_str(), "" | "ephemeralcontainers") =>
+        {
+            judge_workload(out, state);
+        }
+        _ => {}
+    }
+}
+
+/// Remembers `key`, forgetting another when there are too many.
+fn remember<V>(map: &mut HashMap<String, V>, key: String, value: V) {
+    if map.len() >= MAX_REMEMBERED
+        && !map.contains_key(&key)
+        && let Some(other) = map.keys().next().cloned()
+    {
+        map.remove(&other);
+    }
+    map.insert(key, value);
+}
+
+fn remember_one(set: &mut HashSet<String>, key: String) -> bool {
+    if set.len() >= MAX_REMEMBERED
+        && !set.contains(&key)
+        && let Some(other) = set.iter().next().cloned()
+    {
+        set.remove(&other);
+    }
+    set.insert(key)
+}
+
+fn learn_role(call: &Call<'_>, state: &mut State) {
+    let Some(role) = result(call.json) else {
+        return;
+    };
+    let has = |rule: Json<'_>, key: &str, wanted: &str| {
+        rule.get(key)
+            .into_iter()
+            .flat_map(Json::items)
+            .any(|item| item.is_text(wanted))
+    };
+    let everything = role
+        .get("rules")
+        .into_iter()
+        .flat_map(Json::items)
+        .any(|rule| {
+            has(rule, "verbs", "*") && has(rule, "resources", "*") && has(rule, "apiGroups", "*")
+        });
+    let key = call.subject();
+    if everything {
+        remember_one(&mut state.wildcard_roles, key);
+    } else {
+        state.wildcard_roles.remove(&key);
+    }
+}
+
+/// Remembers what is behind a volume and which claim leads to it: a host path may be two objects away from the pod.
+fn learn_volume(call: &Call<'_>, state: &mut State) {
+    let Some(object) = result(call.json) else {
+        return;
+    };
+    let text = |keys: &[&str]| object.path(keys).and_then(Json::to_text);
+    if call.resource == "persistentvolumeclaims" {
+        if let Some(volume) = text(&["spec", "volumeName"]) {
+            let claim = format!("{}/{}", call.namespace, call.name);
+            remember(&mut state.claims, claim, volume);
+        }
+        return;
+    }
+    let path = text(&["spec", "hostPath", "path"]).or_else(|| text(&["spec", "local", "path"]));
+    let Some(path) = path else {
+        return;
+    };
+    let namespace = text(&["spec", "claimRef", "namespace"]);
+    if let (Some(namespace), Some(claim)) = (namespace, text(&["spec", "claimRef", "name"])) {
+        remember(
+            &mut state.claims,
+            format!("{namespace}/{claim}"),
+            call.name.clone(),
+        );
+    }
+    remember(&mut state.volumes, call.name.clone(), path);
+}
+
+/// True when the role of a binding gives power over everything.
+fn is_admin(role: &str, call: &Call<'_>, state: &State) -> bool {
+    ADMIN_ROLES.contains(&role)
+        || state
+            .wildcard_roles
+            .contains(&format!("clusterroles /{role}"))
+        || state
+            .wildcard_roles
+            .contains(&format!("roles {}/{role}", call.namespace))
+}
+
+fn judge_binding(out: &mut Out<'_, '_>, state: &mut State) {
+    let call = out.call;
+    let binding = result(call.json);
+    let key = call.subject();
+    let role = binding
+        .and_then(|binding| binding.path(&["roleRef", "name"]))
+        .and_then(Json::to_text);
+    if let Some(role) = &role {
+        remember(&mut state.roles, key.clone(), role.clone());
+    }
+    if call.verb != "create" && !touches(call.json, "subjects") {
+        return;
+    }
+    let role = role.or_else(|| state.roles.get(&key).cloned());
+    // Without the answer, the subjects that a patch adds stand in the patch.
+    let patched = call.json.get("requestObject").filter(|_| binding.is_none());
+    let subjects = binding
+        .into_iter()
+        .chain(patched.filter(|patch| patch.is_object()))
+        .filter_map(|object| object.get("subjects"))
+        .flat_map(Json::items)
+        .chain(
+            patched
+                .into_iter()
+                .flat_map(Json::items)
+                .filter_map(|operation| operation.get("value"))
+                .flat_map(subjects_in),
+        );
+    let (mut anonymous, mut default) = (false, false);
+    for subject in subjects {
+        let is =
+            |key: &str, value: &str| subject.get(key).is_some_and(|found| found.is_text(value));
+        anonymous |= is("kind", "User") && is("name", "system:anonymous")
+            || is("kind", "Group") && is("name", "system:unauthenticated");
+        default |= is("kind", "ServiceAccount") && is("name", "default");
+    }
+    if anonymous {
+        out.hit("Policy:Kubernetes/AnonymousAccessGranted");
+    }
+    if default && role.is_some_and(|role| is_admin(&role, call, state)) {
+        out.hit("Policy:Kubernetes/AdminAccessToDefaultServiceAccount");
+    }
+}
+
+/// The subjects that the value of a patch operation is or holds.
+fn subjects_in(value: Json<'_>) -> Vec<Json<'_>> {
+    if value.is_array() {
+        value.items().collect()
+    } else {
+        vec![value]
+    }
+}
+
+/// Annotations with which clouds keep a load balancer inside.
+const INTERNAL: [(&str, &str); 6] = [
+    (
+        "service.beta.kubernetes.io/aws-load-balancer-internal",
+        "true",
+    ),
+    (
+        "service.beta.kubernetes.io/aws-load-balancer-internal",
+        "0.0.0.0/0",
+    ),
+    (
+        "service.beta.kubernetes.io/aws-load-balancer-scheme",
+        "internal",
+    ),
+    (
+        "service.beta.kubernetes.io/azure-load-balancer-internal",
+        "true",
+    ),
+    ("networking.gke.io/load-balancer-type", "Internal"),
+    ("cloud.google.com/load-balancer-type", "Internal"),
+];
+
+fn judge_service(out: &mut Out<'_, '_>, state: &State) {
+    let call = out.call;
+    if call.verb != "create" && !touches(call.json, "spec") {
+        return;
+    }
+    let Some(service) = result(call.json).or_else(|| {
+        call.json
+            .get("requestObject")
+            .filter(|patch| patch.is_object())
+    }) else {
+        return;
+    };
+    let is =
+        |keys: &[&str], value: &str| service.path(keys).is_some_and(|found| found.is_text(value));
+    if !is(&["spec", "type"], "LoadBalancer") {
+        return;
+    }
+    let inside = INTERNAL
+        .iter()
+        .any(|(key, value)| is(&["metadata", "annotations", key], value));
+    if inside {
+        return;
+    }
+    let marked = |wanted: &str| {
+        call.name.starts_with(wanted)
+            || [&["spec", "selector"], &["metadata", "labels"]]
+                .iter()
+                .filter_map(|keys| service.path(*keys))
+                .flat_map(Json::members)
+                .any(|(_, value)| value.is_text(wanted))
+    };
+    if marked("kubernetes-dashboard") {
+        out.hit("Policy:Kubernetes/ExposedDashboard");
+    }
+    let gateway =
+        marked("istio-ingressgateway") || is(&["spec", "selector", "istio"], "ingressgateway");
+    let kubeflow = match call.namespace.as_str() {
+        "kubeflow" => gateway || marked("centraldashboard"),
+        "istio-system" => {
+            gateway
+                && (state.kubeflow || memchr::memmem::find(service.raw(), b"kubeflow").is_some())
+        }
+        _ => false,
+    };
+    if kubeflow {
+        out.hit("Policy:Kubernetes/KubeflowDashboardExposed");
+    }
+}
+
+fn judge_workload(out: &mut Out<'_, '_>, state: &mut State) {
+    let call = out.call;
+    if call.verb != "create" && !touches(call.json, "spec") {
+        return;
+    }
+    let object = result(call.json).or_else(|| {
+        call.json
+            .get("requestObject")
+            .filter(|patch| patch.is_object())
+    });
+    let Some(spec) = object.and_then(|object| pod_spec(object, &call.resource)) else {
+        return;
+    };
+    let system = SystemActor::is(&call.user);
+    let mut new_image = None;
+    for container in containers(spec).filter(|container| is_privileged(*container)) {
+        if let Some(image) = image_prefix(container)
+            && remember_one(&mut state.privileged_images, image.clone())
+        {
+            new_image.get_or_insert(image);
+        }
+    }
+    if system {
+        return;
+    }
+    if let Some(image) = new_image {
+        let hit = out.hit("PrivilegeEscalation:Kubernetes/PrivilegedContainer");
+        hit.extra.push(("image", image));
+    }
+    let claimed = |claim: &str| {
+        let volume = state.claims.get(&format!("{}/{claim}", call.namespace))?;
+        state.volumes.get(volume).cloned()
+    };
+    if let Some(path) = writable_sensitive_mount(spec, claimed) {
+        let hit = out.hit("Persistence:Kubernetes/ContainerWithSensitiveMount");
+        hit.extra.push(("hostPath", path));
+    }
+}
+
+/// `resource` of the GuardDuty shape.
+fn resource(call: &Call<'_>, origin: &Origin) -> Value {
+    let json = call.json;
+    let texts = |keys: &[&str]| -> Vec<String> {
+        json.path(keys)
+            .into_iter()
+            .flat_map(Json::items)
+            .filter_map(Json::to_text)
+            .collect()
+    };
+    let mut user = Map::new();
+    user.insert("username".into(), json!(call.user));
+    if let Some(uid) = json.text_at(&["user", "uid"]) {
+        user.insert("uid".into(), json!(uid.to_owned_string()));
+    }
+    user.insert("groups".into(), json!(texts(&["user", "groups"])));
+    let sessions = texts(&["user", "extra", "sessionName"]);
+    if !sessions.is_empty() {
+        user.insert("sessionName".into(), json!(sessions));
+    }
+    if let Some(name) = json.text_at(&["impersonatedUser", "username"]) {
+        let groups = texts(&["impersonatedUser", "groups"]);
+        user.insert(
+            "impersonatedUser".into(),
+            json!({"username": name.to_owned_string(), "groups": groups}),
+        );
+    }
+    let mut details = Map::new();
+    details.insert("kubernetesUserDetails".into(), Value::Object(user));
+    if let Some(workload) = workload(call) {
+        details.insert("kubernetesWorkloadDetails".into(), workload);
+    }
+    let Origin {
+        account,
+        region,
+        cluster,
+        ..
+    } = origin;
+    json!({
+        "resourceType": "EKSCluster",
+        "eksClusterDetails": {
+            "name": cluster,
+            "arn": format!("arn:aws:eks:{region}:{account}:cluster/{cluster}"),
+        },
+        "kubernetesDetails": details,
+    })
+}
+
+/// The workload that a request is about, with its containers where the record shows them.
+fn workload(call: &Call<'_>) -> Option<Value> {
+    if !WORKLOADS.contains(&call.resource.as_str()) || call.name.is_empty() {
+        return None;
+    }
+    let mut workload = Map::new();
+    workload.insert("name".into(), json!(call.name));
+    workload.insert("type".into(), json!(call.resource));
+    workload.insert("namespace".into(), json!(call.namespace));
+    let Some(object) = result(call.json) else {
+        return Some(Value::Object(workload));
+    };
+    if let Some(uid) = object.text_at(&["metadata", "uid"]) {
+        workload.insert("uid".into(), json!(uid.to_owned_string()));
+    }
+    if let Some(spec) = pod_spec(object, &call.resource) {
+        for key in ["hostNetwork", "hostIPC", "hostPID"] {
+            if let Some(value) = spec.get(key).and_then(Json::as_bool) {
+                workload.insert(key.into(), json!(value));
+            }
+        }
+        if let Some(account) = spec.text_at(&["serviceAccountName"]) {
+            workload.insert(
+                "serviceAccountName".into(),
+                json!(account.to_owned_string()),
+            );
+        }
+        let containers: Vec<Value> = containers(spec).map(container).collect();
+        workload.insert("containers".into(), json!(containers));
+        let volumes: Vec<Value> = spec
+            .get("volumes")
+            .into_iter()
+            .flat_map(Json::items)
+            .filter_map(|volume| {
+                let path = volume.path(&["hostPath", "path"])?.to_text()?;
+                let name = volume.get("name")?.to_text()?;
+                Some(json!({"name": name, "hostPath": {"path": path}}))
+            })
+            .collect();
+        workload.insert("volumes".into(), json!(volumes));
+    }
+    Some(Value::Object(workload))
+}
+
+fn container(container: Json<'_>) -> Value {
+    let text = |key: &str| {
+        container
+            .get(key)
+            .and_then(Json::to_text)
+            .unwrap_or_default()
+    };
+    let mut security = Map::new();
+    for key in ["privileged", "allowPrivilegeEscalation"] {
+        let value = container.path(&["securityContext", key]);
+        if let Some(value) = value.and_then(Json::as_bool) {
+            security.insert(key.into(), json!(value));
+        }
+    }
+    let mounts: Vec<Value> = container
+        .get("volumeMounts")
+        .into_iter()
+        .flat_map(Json::items)
+        .filter_map(|mount| {
+            let name = mount.get("name")?.to_text()?;
+            let path = mount.get("mountPath")?.to_text()?;
+            Some(json!({"name": name, "mountPath": path}))
+        })
+        .collect();
+    json!({
+        "name": text("name"),
+        "image": text("image"),
+        "imagePrefix": image_prefix(container).unwrap_or_default(),
+        "volumeMounts": mounts,
+        "securityContext": security,
+    })
+}
+
+/// `service.action` of the GuardDuty shape.
+fn action(call: &Call<'_>) -> Value {
+    let json = call.json;
+    let mut api = Map::new();
+    for (key, value) in [
+        ("requestUri", &call.uri),
+        ("verb", &call.verb),
+        ("resource", &call.resource),
+        ("subresource", &call.subresource),
+        ("namespace", &call.namespace),
+        ("resourceName", &call.name),
+    ] {
+        if !value.is_empty() {
+            api.insert(key.into(), json!(value));
+        }
+    }
+    let sources: Vec<String> = json
+        .get("sourceIPs")
+        .into_iter()
+        .flat_map(Json::items)
+        .filter_map(Json::to_text)
+        .collect();
+    api.insert("sourceIPs".into(), json!(sources));
+    if let Some(address) = peer(json) {
+        api.insert("remoteIpDetails".into(), remote(address));
+    }
+    if let Some(agent) = json.text_at(&["userAgent"]) {
+        api.insert("userAgent".into(), json!(agent.to_owned_string()));
+    }
+    api.insert("statusCode".into(), json!(call.code));
+    let mut action = Map::new();
+    action.insert("actionType".into(), json!("KUBERNETES_API_CALL"));
+    action.insert("kubernetesApiCallAction".into(), Value::Object(api));
+    if call.resource.ends_with("rolebindings") {
+        let binding = result(json);
+        let text = |keys: &[&str]| {
+            binding
+                .and_then(|binding| binding.path(keys))
+                .and_then(Json::to_text)
+                .unwrap_or_default()
+        };
+        let kind = if call.resource == "rolebindings" {
+            "RoleBinding"
+        } else {
+            "ClusterRoleBinding"
+        };
+        action.insert(
+            "kubernetesRoleBindingDetails".into(),
+            json!({
+                "kind": kind,
+                "name": call.name,
+                "uid": text(&["metadata", "uid"]),
+                "roleRefName": text(&["roleRef", "name"]),
+                "roleRefKind": text(&["roleRef", "kind"]),
+            }),
+        );
+    }
+    Value::Object(action)
+}
+
+/// `remoteIpDetails` of the GuardDuty shape, for either family.
+pub(super) fn remote(address: IpAddr) -> Value {
+    match address {
+        IpAddr::V4(address) => json!({"ipAddressV4": address.to_string()}),
+        IpAddr::V6(address) => json!({"ipAddressV6": address.to_string()}),
+    }
+}

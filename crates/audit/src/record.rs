@@ -1,0 +1,91 @@
+//! One record of a log as an event.
+
+use std::sync::LazyLock;
+
+use vedette_event::{EventType, Extract, Extracted, FieldRef, StateKey, Values};
+
+use crate::fields;
+use crate::json::Json;
+use crate::source::Source;
+
+/// Type of every event that comes from a log: the one that Falco's plugins use.
+static PLUGIN_EVENT: LazyLock<EventType> = LazyLock::new(|| {
+    EventType::by_symbol("PLUGINEVENT_E").expect("the event table holds the plugin event")
+});
+
+/// A record of a log, borrowed from the text it came in.
+#[derive(Clone, Copy, Debug)]
+pub struct Record<'a> {
+    pub(crate) json: Json<'a>,
+    pub(crate) source: Source,
+    pub(crate) num: u64,
+    pub(crate) ts: u64,
+    pub(crate) first_ts: u64,
+    pub(crate) hostname: &'a str,
+    /// Times of recent failures of a second factor by the same user, for `okta.mfa.*`.
+    pub(crate) mfa: &'a [u64],
+}
+
+impl<'a> Record<'a> {
+    pub(crate) fn new(
+        json: Json<'a>,
+        source: Source,
+        num: u64,
+        ts: u64,
+        first_ts: u64,
+        hostname: &'a str,
+        mfa: &'a [u64],
+    ) -> Self {
+        Self {
+            json,
+            source,
+            num,
+            ts,
+            first_ts,
+            hostname,
+            mfa,
+        }
+    }
+
+    /// The whole record.
+    pub fn json(&self) -> Json<'a> {
+        self.json
+    }
+
+    /// Where it comes from.
+    pub fn source(&self) -> Source {
+        self.source
+    }
+
+    /// Number of the record in its stream, from 1.
+    pub fn number(&self) -> u64 {
+        self.num
+    }
+
+    /// Time in nanoseconds since the Unix epoch.
+    pub fn time(&self) -> u64 {
+        self.ts
+    }
+}
+
+impl Extract for Record<'_> {
+    fn kind(&self) -> EventType {
+        *PLUGIN_EVENT
+    }
+
+    fn num(&self) -> u64 {
+        self.num
+    }
+
+    fn ts(&self) -> u64 {
+        self.ts
+    }
+
+    fn state_key(&self) -> Option<StateKey> {
+        None
+    }
+
+    fn extract<'s>(&'s self, field: &FieldRef, room: &'s mut Values) -> Extracted<'s> {
+        fields::extract(self, field, room)
+    }
+}

@@ -1,0 +1,260 @@
+//! HTTP(S): alerts as POST requests, retried with growing pauses, put into a spool on disk while nobody answers.
+//!
+//! With a batch of one, each request is what Falco's `http_output` sends, so falcosidekick accepts it; larger batches are
+//! sent as JSON lines (`application/x-ndjson`).
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::{Failure, Line, Output, Spool};
+
+/// Tries of one delivery before the lines go to the spool (or fail, without one).
+const TRIES: u32 = 3;
+/// Pause before the second try; doubled before each further one.
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+/// Time one request may take in all.
+const TIMEOUT: Duration = Duration::from_secs(10);
+/// While the other side is away, it is asked again no more often than this.
+const AWAY: Duration = Duration::from_secs(5);
+
+/// Posts lines to a URL.
+#[derive(Debug)]
+pub struct Http {
+    agent: ureq::Agent,
+    url: String,
+    content_type: &'static str,
+    batch: usize,
+    spool: Option<Spool>,
+    away_until: Option<Instant>,
+    lost: u64,
+}
+
+impl Http {
+    /// `batch` lines go into one request; `json` says what they are. With a spool nothing is lost while the other side is
+    /// away, up to the spool's size.
+    pub fn new(url: String, batch: usize, json: bool, spool: Option<Spool>) -> Self {
+        let agent = ureq::Agent::config_builder()
+            .timeout_global(Some(TIMEOUT))
+            .user_agent(concat!("vedette/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .new_agent();
+        let batch = batch.max(1);
+        let content_type = match (json, batch) {
+            (true, 1) => "application/json",
+            (true, _) => "application/x-ndjson",
+            (false, _) => "text/plain; charset=utf-8",
+        };
+        Self {
+            agent,
+            url,
+            content_type,
+            batch,
+            spool,
+            away_until: None,
+            lost: 0,
+        }
+    }
+
+    fn post(&self, body: &str) -> Result<(), Failure> {
+        match self
+            .agent
+            .post(&self.url)
+            .header("Content-Type", self.content_type)
+            .send(body)
+        {
+            Ok(_) => Ok(()),
+            Err(ureq::Error::Io(source)) => Err(Failure::Io {
+                what: format!("posting to {}", self.url),
+                source,
+            }),
+            Err(error) => Err(Failure::Refused(format!(
+                "posting to {}: {error}",
+                self.url
+            ))),
+        }
+    }
+
+    fn post_with_retries(&mut self, body: &str) -> Result<(), Failure> {
+        let mut pause = FIRST_PAUSE;
+        for _ in 1..TRIES {
+            match self.post(body) {
+                Ok(()) => return Ok(()),
+                // A request that the other side understood and refused will be refused again.
+                Err(Failure::Refused(text)) if text.contains("status: 4") => {
+                    return Err(Failure::Refused(text));
+                }
+                Err(_) => thread::sleep(pause),
+            }
+            pause *= 2;
+        }
+        self.post(body)
+    }
+
+    fn away(&self) -> bool {
+        self.away_until.is_some_and(|until| Instant::now() < until)
+    }
+
+    /// Sends what waits in the spool, oldest first, until it is empty or the other side fails.
+    fn drain(&mut self) -> Result<(), Failure> {
+        loop {
+            let batch = self.batch;
+            let Some(spool) = &mut self.spool else {
+                return Ok(());
+            };
+            if spool.is_empty() {
+                return Ok(());
+            }
+            let (lines, mark) = spool.peek(batch)?;
+            if lines.is_empty() {
+                return Ok(());
+            }
+            if let Err(failure) = self.post(&lines.join("\n")) {
+                self.away_until = Some(Instant::now() + AWAY);
+                return Err(failure);
+            }
+            if let Some(spool) = &mut self.spool {
+                spool.delivered(lines.len(), mark)?;
+            }
+        }
+    }
+}
+
+impl Output for Http {
+    fn batch(&self) -> usize {
+        self.batch
+    }
+
+    fn deliver(&mut self, lines: &[Line]) -> Result<(), Failure> {
+        let body = lines
+            .iter()
+            .map(|line| line.text.as_str())
+            .collect::<Vec<_>>()
+            .join("\n");
+        let waiting = self.spool.as_ref().is_some_and(|spool| !spool.is_empty());
+        // Order is kept: while older lines wait in the spool, newer ones queue behind them.
+        let failure = if self.away() || (waiting && self.drain().is_err()) {
+            None
+        } else {
+            match self.post_with_retries(&body) {
+                Ok(()) => return Ok(()),
+                Err(failure) => Some(failure),
+            }
+        };
+        if failure.is_some() {
+            self.away_until = Some(Instant::now() + AWAY);
+        }
+        match (&mut self.spool, failure) {
+            (Some(spool), _) => spool.push(lines.iter().map(|line| line.text.as_str())),
+            (None, failure) => {
+                self.lost += lines.len() as u64;
+                Err(failure.unwrap_or_else(|| Failure::Refused(format!("{} is away", self.url))))
+            }
+        }
+    }
+
+    fn idle(&mut self) -> Result<(), Failure> {
+        if self.away() { Ok(()) } else { self.drain() }
+    }
+
+    fn put_aside(&self) -> (u64, u64) {
+        let spool = self.spool.as_ref();
+        (
+            spool.map_or(0, Spool::len),
+            spool.map_or(0, Spool::dropped) + self.lost,
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{BufRead, BufReader, Read, Write};
+    use std::net::TcpListener;
+    use std::sync::mpsc;
+    use vedette_event::Priority;
+
+    /// Answers each request with the next status and hands out what was posted; ends with its listener's last status.
+    fn server(listener: TcpListener, statuses: Vec<u16>) -> mpsc::Receiver<(String, String)> {
+        let (send, received) = mpsc::channel();
+        thread::spawn(move || {
+            for status in statuses {
+                let Ok((stream, _)) = listener.accept() else {
+                    return;
+                };
+                let mut reader = BufReader::new(stream);
+                let (mut length, mut kind) = (0, String::new());
+                loop {
+                    let mut line = String::new();
+                    if reader.read_line(&mut line).unwrap_or(0) == 0 || line == "\r\n" {
+                        break;
+                    }
+                    let lower = line.to_ascii_lowercase();
+                    if let Some(value) = lower.strip_prefix("content-length:") {
+                        length = value.trim().parse().unwrap();
+                    }
+                    if let Some(value) = lower.strip_prefix("content-type:") {
+                        kind = value.trim().to_owned();
+                    }
+                }
+                let mut body = vec![0; length];
+                reader.read_exact(&mut body).unwrap();
+                let answer = format!(
+                    "HTTP/1.1 {status} x\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+                );
+                reader.get_mut().write_all(answer.as_bytes()).unwrap();
+                let _ = send.send((kind, String::from_utf8(body).unwrap()));
+            }
+        });
+        received
+    }
+
+    fn lines(texts: &[&str]) -> Vec<Line> {
+        texts
+            .iter()
+            .map(|text| Line {
+                text: (*text).to_owned(),
+                priority: Priority::Error,
+            })
+            .collect()
+    }
+
+    #[test]
+    fn one_alert_a_request_as_falco_sends_it_and_errors_are_tried_again() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        let received = server(listener, vec![503, 200]);
+        let mut output = Http::new(url, 1, true, None);
+        output.deliver(&lines(&["{}"])).unwrap();
+        let all: Vec<_> = received.iter().take(2).collect();
+        let wanted = ("application/json".to_owned(), "{}".to_owned());
+        assert_eq!(all, [wanted.clone(), wanted]);
+    }
+
+    #[test]
+    fn what_could_not_be_sent_waits_in_the_spool_and_goes_first() {
+        let dir = tempfile::tempdir().unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        drop(listener);
+        let spool = Spool::open(dir.path(), 1 << 20).unwrap();
+        let mut output = Http::new(format!("http://{address}/"), 2, true, Some(spool));
+        output.deliver(&lines(&["1", "2"])).unwrap();
+        assert_eq!(output.put_aside(), (2, 0));
+        let received = server(TcpListener::bind(address).unwrap(), vec![200, 200]);
+        output.away_until = None;
+        output.deliver(&lines(&["3"])).unwrap();
+        let bodies: Vec<_> = received.iter().take(2).map(|(_, body)| body).collect();
+        assert_eq!(bodies, ["1\n2", "3"]);
+        assert_eq!(output.put_aside(), (0, 0));
+    }
+
+    #[test]
+    fn without_a_spool_a_loss_is_said_and_counted() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        drop(listener);
+        let mut output = Http::new(url, 1, true, None);
+        assert!(output.deliver(&lines(&["x"])).is_err());
+        assert_eq!(output.put_aside(), (0, 1));
+    }
+}
