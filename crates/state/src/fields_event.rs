@@ -300,7 +300,7 @@ impl View<'_> {
             return text(param_text(&self.event, index));
         }
         written(room, |out| {
-            self.state.write_arg(&self.event, index, parameter, out)
+            self.state.write_arg(&self.event, index, parameter, out);
         })
     }
 

@@ -8,13 +8,12 @@ pub(crate) type Table = &'static [(&'static str, u32)];
 /// The names for parameter `param` of event `event`; empty where numbers stay numbers.
 pub(crate) fn table(event: &str, param: &str, ty: ParamType) -> Table {
     match (event, param) {
-        ("open" | "openat" | "openat2" | "open_by_handle_at", "flags")
-        | (
-            "dup3" | "pipe2" | "inotify_init1" | "eventfd2" | "signalfd4" | "userfaultfd",
+        (
+            "open" | "openat" | "openat2" | "open_by_handle_at" | "dup3" | "pipe2"
+            | "inotify_init1" | "eventfd2" | "signalfd4" | "userfaultfd" | "socket"
+            | "task_file_regular",
             "flags",
-        )
-        | ("socket", "flags")
-        | ("task_file_regular", "flags") => FILE_FLAGS,
+        ) => FILE_FLAGS,
         ("openat2", "resolve") => OPENAT2,
         ("creat", "creat_flags") => CREAT_FLAGS,
         ("clone" | "clone3" | "fork" | "vfork" | "unshare", "flags") | ("setns", "nstype") => CLONE,

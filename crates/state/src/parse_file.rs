@@ -4,13 +4,12 @@ use std::sync::Arc;
 
 use vedette_event::RawEvent;
 
-use crate::apply::{has, result, text};
+use crate::apply::{result, text};
 use crate::fd::{Fd, Kind};
 use crate::kinds as k;
 use crate::number::push_i64;
 use crate::path::concatenate;
 use crate::state::State;
-use crate::thread::NOT_KNOWN;
 use crate::wire::{
     AT_FDCWD, FCNTL_DUPFD, FCNTL_DUPFD_CLOEXEC, FCNTL_SETFD, FD_CLOEXEC, clone, creat, open,
 };
@@ -276,11 +275,11 @@ impl State {
     pub(crate) fn parse_special_fd(&mut self, event: &RawEvent<'_>) {
         /// The one flag of `epoll_create1`.
         const EPOLL_CLOEXEC: u64 = 1;
-        /// Descriptors that the kernel always closes on exec.
+        /// For descriptors that the kernel always closes on exec.
+        const ALWAYS: Option<u64> = Some(open::CLOEXEC as u64);
         let (Some(slot), Some(number @ 0..)) = (self.context.thread, result(event)) else {
             return;
         };
-        const ALWAYS: Option<u64> = Some(open::CLOEXEC as u64);
         let (kind, flags) = match event.kind.0 {
             k::EVENTFD_X => (Kind::Event, None),
             k::EVENTFD2_X => (Kind::Event, event.unsigned(1)),
@@ -366,9 +365,4 @@ impl State {
             self.context.fd = None;
         }
     }
-}
-
-/// True when a path parameter says something.
-pub(crate) fn told(event: &RawEvent<'_>, index: usize) -> bool {
-    has(event, index) && text(event, index) != NOT_KNOWN
 }

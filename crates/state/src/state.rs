@@ -43,6 +43,10 @@ impl std::fmt::Debug for Settings {
 }
 
 /// One thing that was there before the first event.
+#[allow(
+    clippy::large_enum_variant,
+    reason = "entries are borrowed, short-lived and mostly of the largest kind"
+)]
 #[derive(Clone, Copy, Debug)]
 pub enum Boot<'a> {
     /// The machine.
@@ -157,9 +161,9 @@ impl State {
         }
         if self.booted {
             // A source that looks a process up while events are running.
-            self.threads
-                .add(thread)
-                .map(|slot| self.find_container(slot));
+            if let Some(slot) = self.threads.add(thread) {
+                self.find_container(slot);
+            }
         } else {
             self.threads.add_unlinked(thread);
         }

@@ -165,16 +165,9 @@ fn fields_equal_those_of_falco() {
     );
     assert_eq!(missing_events, 0, "events that Falco shows were not seen");
     if only.is_none() {
-        assert!(
-            compared - agreed <= KNOWN_DIFFERENCES,
-            "{} differences, {KNOWN_DIFFERENCES} are known and explained in docs/conformance.md",
-            compared - agreed
-        );
+        assert_eq!(agreed, compared, "fields differ from those of Falco");
     }
 }
-
-/// Differences that stay, each explained in `docs/conformance.md`.
-const KNOWN_DIFFERENCES: u64 = 2;
 
 /// Falco asks the machine on which it reads a capture for accounts that the capture does not tell. These are the ones of
 /// the machine that made the answers that show in them.
