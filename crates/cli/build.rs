@@ -11,9 +11,17 @@ fn main() -> io::Result<()> {
     for source in sorted(&root)? {
         println!("cargo::rerun-if-changed={}", source.display());
         for file in sorted(&source)? {
-            if file.extension().is_some_and(|extension| extension == "yaml") {
+            if file
+                .extension()
+                .is_some_and(|extension| extension == "yaml")
+            {
                 let file = file.canonicalize()?;
-                let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+                let name = |path: &Path| {
+                    path.file_name()
+                        .unwrap_or_default()
+                        .to_string_lossy()
+                        .into_owned()
+                };
                 let (source, base) = (name(&source), name(&file));
                 let _ = writeln!(
                     table,
@@ -29,7 +37,9 @@ fn main() -> io::Result<()> {
 }
 
 fn sorted(dir: &Path) -> io::Result<Vec<PathBuf>> {
-    let mut paths = fs::read_dir(dir)?.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?;
+    let mut paths = fs::read_dir(dir)?
+        .map(|entry| Ok(entry?.path()))
+        .collect::<io::Result<Vec<_>>>()?;
     paths.sort();
     Ok(paths)
 }

@@ -7,5 +7,6 @@ pub(crate) fn current() -> String {
     {
         return name.to_string_lossy().into_owned();
     }
-    std::fs::read_to_string("/proc/sys/kernel/hostname").map_or_else(|_| String::from("unknown"), |name| name.trim().to_owned())
+    std::fs::read_to_string("/proc/sys/kernel/hostname")
+        .map_or_else(|_| String::from("unknown"), |name| name.trim().to_owned())
 }

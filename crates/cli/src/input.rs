@@ -28,7 +28,11 @@ pub(crate) struct Progress {
 }
 
 /// Opens `path` (`-` for standard input). Gzip is recognised by its first bytes and undone.
-pub(crate) fn open(path: &Path, progress: &Arc<Progress>, threads: bool) -> anyhow::Result<Box<dyn Read + Send>> {
+pub(crate) fn open(
+    path: &Path,
+    progress: &Arc<Progress>,
+    threads: bool,
+) -> anyhow::Result<Box<dyn Read + Send>> {
     let what = || format!("opening {}", path.display());
     let (raw, size): (Box<dyn Read + Send>, u64) = if path.as_os_str() == "-" {
         (Box::new(io::stdin()), u64::MAX)
@@ -38,7 +42,13 @@ pub(crate) fn open(path: &Path, progress: &Arc<Progress>, threads: bool) -> anyh
         progress.total.fetch_add(size, Relaxed);
         (Box::new(file), size)
     };
-    let mut counted = BufReader::with_capacity(CHUNK, Counted { inner: raw, progress: Arc::clone(progress) });
+    let mut counted = BufReader::with_capacity(
+        CHUNK,
+        Counted {
+            inner: raw,
+            progress: Arc::clone(progress),
+        },
+    );
     let head = io::BufRead::fill_buf(&mut counted).with_context(what)?;
     if !head.starts_with(&[0x1f, 0x8b]) {
         return Ok(Box::new(counted));
@@ -97,7 +107,12 @@ impl Ahead {
                 }
             }
         });
-        Self { full, empty, chunk: Vec::new(), at: 0 }
+        Self {
+            full,
+            empty,
+            chunk: Vec::new(),
+            at: 0,
+        }
     }
 }
 

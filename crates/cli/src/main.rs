@@ -3,6 +3,7 @@
 mod commands;
 mod hostname;
 mod input;
+mod live;
 mod replay;
 mod rulefiles;
 mod sources;

@@ -27,7 +27,10 @@ pub(crate) const SHIPPED: &[Shipped] = include!(concat!(env!("OUT_DIR"), "/shipp
 /// no path at all gives the shipped rules.
 pub(crate) fn read(paths: &[PathBuf]) -> anyhow::Result<Vec<(String, String)>> {
     if paths.is_empty() {
-        return Ok(SHIPPED.iter().map(|file| (file.name.to_owned(), file.text.to_owned())).collect());
+        return Ok(SHIPPED
+            .iter()
+            .map(|file| (file.name.to_owned(), file.text.to_owned()))
+            .collect());
     }
     let mut files = Vec::new();
     for path in paths {
@@ -47,12 +50,21 @@ pub(crate) fn read(paths: &[PathBuf]) -> anyhow::Result<Vec<(String, String)>> {
 
 /// The rule files below a directory.
 pub(crate) fn walk(dir: &Path, out: &mut Vec<PathBuf>) -> anyhow::Result<()> {
-    for entry in fs::read_dir(dir).with_context(|| format!("reading directory {}", dir.display()))? {
+    for entry in
+        fs::read_dir(dir).with_context(|| format!("reading directory {}", dir.display()))?
+    {
         let entry = entry.with_context(|| format!("reading directory {}", dir.display()))?;
         let path = entry.path();
-        if entry.file_type().with_context(|| format!("reading {}", path.display()))?.is_dir() {
+        if entry
+            .file_type()
+            .with_context(|| format!("reading {}", path.display()))?
+            .is_dir()
+        {
             walk(&path, out)?;
-        } else if path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml") {
+        } else if path
+            .extension()
+            .is_some_and(|extension| extension == "yaml" || extension == "yml")
+        {
             out.push(path);
         }
     }
@@ -61,8 +73,13 @@ pub(crate) fn walk(dir: &Path, out: &mut Vec<PathBuf>) -> anyhow::Result<()> {
 
 fn read_one(path: &Path) -> anyhow::Result<(String, String)> {
     let name = path.display().to_string();
-    let size = fs::metadata(path).with_context(|| format!("reading rules file {name}"))?.len();
-    anyhow::ensure!(size <= MAX_RULES, "rules file {name} has {size} bytes, more than the {MAX_RULES} that are read");
+    let size = fs::metadata(path)
+        .with_context(|| format!("reading rules file {name}"))?
+        .len();
+    anyhow::ensure!(
+        size <= MAX_RULES,
+        "rules file {name} has {size} bytes, more than the {MAX_RULES} that are read"
+    );
     let bytes = fs::read(path).with_context(|| format!("reading rules file {name}"))?;
     let text = String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();

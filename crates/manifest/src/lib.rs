@@ -8,4 +8,4 @@ mod object;
 mod pod;
 
 pub use object::{Loaded, Object, Problem, Source, load};
-pub use pod::{PodPart, pod_part};
+pub use pod::{PodPart, makes_pods, pod_part};

@@ -112,11 +112,14 @@ pub fn load(sources: &[Source]) -> Loaded {
         }
         for document in parsed.documents {
             if !document.root.is_null() {
+                // Once for each document: looking back from every item of a long list takes quadratic time.
+                let template = template_above(&source.text, document.root.span.start);
                 add(
                     source,
                     document.index,
                     String::new(),
                     document.root,
+                    template.as_deref(),
                     &mut out,
                 );
             }
@@ -125,7 +128,14 @@ pub fn load(sources: &[Source]) -> Loaded {
     out
 }
 
-fn add(source: &Source, document: usize, path: String, node: Node, out: &mut Loaded) {
+fn add(
+    source: &Source,
+    document: usize,
+    path: String,
+    node: Node,
+    template: Option<&str>,
+    out: &mut Loaded,
+) {
     let problem = |message: &str| Problem {
         source: source.name.clone(),
         document,
@@ -183,6 +193,7 @@ fn add(source: &Source, document: usize, path: String, node: Node, out: &mut Loa
                 document,
                 at,
                 with_type(item, &item_kind, &api_version),
+                template,
                 out,
             );
         }
@@ -196,7 +207,7 @@ fn add(source: &Source, document: usize, path: String, node: Node, out: &mut Loa
             .or_else(|| text(&["metadata", "generateName"]))
             .unwrap_or_default(),
         namespace: text(&["metadata", "namespace"]).filter(|namespace| !namespace.is_empty()),
-        template: template_above(&source.text, node.span.start),
+        template: template.map(str::to_owned),
         path,
         node,
         source: source.clone(),

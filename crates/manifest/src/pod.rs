@@ -25,6 +25,11 @@ const TEMPLATES: &[(&str, &str, &[&str])] = &[
     ("apps", "ReplicaSet", &["spec", "template"]),
     ("apps", "StatefulSet", &["spec", "template"]),
     (
+        "apps.openshift.io",
+        "DeploymentConfig",
+        &["spec", "template"],
+    ),
+    (
         "batch",
         "CronJob",
         &["spec", "jobTemplate", "spec", "template"],
@@ -33,19 +38,31 @@ const TEMPLATES: &[(&str, &str, &[&str])] = &[
 ];
 
 /// The pod part of `object`; `None` when it makes no pods or its template has no `spec`.
-/// Groups of long ago (`extensions`) count as the group that took their kinds over.
+/// Groups of long ago (`extensions`) count as the group that took their kinds over, and an object that says no
+/// group (or writes `v1` for a Deployment) is judged by its kind.
 pub fn pod_part(object: &Object) -> Option<PodPart<'_>> {
-    let group = match object.group() {
-        "extensions" => "apps",
-        group => group,
-    };
-    let (_, _, prefix) = TEMPLATES
-        .iter()
-        .find(|(g, kind, _)| *g == group && *kind == object.kind)?;
+    let prefix = template(object)?;
     let template = object.at(prefix)?;
     Some(PodPart {
         prefix,
         metadata: template.get("metadata"),
         spec: template.get("spec")?,
     })
+}
+
+/// Whether `object` is of a kind that is or makes pods, even when its template is missing.
+pub fn makes_pods(object: &Object) -> bool {
+    template(object).is_some()
+}
+
+/// Where the kind of `object` keeps its template.
+fn template(object: &Object) -> Option<&'static [&'static str]> {
+    let group = match object.group() {
+        "extensions" => "apps",
+        group => group,
+    };
+    TEMPLATES
+        .iter()
+        .find(|(g, kind, _)| (*g == group || group.is_empty()) && *kind == object.kind)
+        .map(|(_, _, prefix)| *prefix)
 }

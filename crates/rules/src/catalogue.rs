@@ -13,6 +13,9 @@ use crate::version::{ENGINE, Version};
 /// The source of system calls.
 pub const SYSCALL: &str = "syscall";
 
+/// Most look-ups that are remembered; real rule sets use a few hundred different fields.
+const MAX_SEEN: usize = 8192;
+
 /// Looks up sources and fields; remembers what it looked up.
 #[derive(Debug)]
 pub struct Catalogue {
@@ -77,12 +80,15 @@ impl Catalogue {
     /// [`FieldProblem`] says why it cannot be used.
     pub fn field(&self, field: &Field, source: &str) -> Result<FieldRef, FieldProblem> {
         let text = field.text();
-        let known = self
-            .seen
-            .borrow_mut()
-            .entry(text)
-            .or_insert_with_key(|text| look_up(field, text))
-            .clone()?;
+        let remembered = self.seen.borrow().get(&text).cloned();
+        let known = remembered.unwrap_or_else(|| {
+            let found = look_up(field, &text);
+            let mut seen = self.seen.borrow_mut();
+            if seen.len() < MAX_SEEN {
+                seen.insert(text, found.clone());
+            }
+            found
+        })?;
         let class = class_of(known.id);
         if class.sources.is_empty() || class.sources.contains(&source) {
             Ok(known)

@@ -1,6 +1,12 @@
 //! Upstream's regression tests: for every file that real Falco loaded or validated there, the same verdict, the same
 //! codes on the same items.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test may fail, and says how many cases ran"
+)]
+
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;

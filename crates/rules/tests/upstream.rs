@@ -1,5 +1,11 @@
 //! Rule files that others wrote load as real Falco loads them.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test may fail, and says how many cases ran"
+)]
+
 use std::path::{Path, PathBuf};
 
 use vedette_rules::diagnostic::Files;

@@ -57,6 +57,7 @@ pub(crate) struct EventBlock {
 }
 
 impl Block {
+    #[inline]
     pub(crate) fn of(id: u32) -> Self {
         let event = |short_header, flagged| {
             Self::Event(EventBlock {

@@ -270,7 +270,7 @@ fn swap_param(ty: ParamType, bytes: &mut [u8]) {
         | T::Gid
         | T::Bool => reverse(bytes, 0, 4),
         T::I64 | T::U64 | T::Errno | T::Fd | T::Pid | T::RelTime | T::AbsTime | T::Double => {
-            reverse(bytes, 0, 8)
+            reverse(bytes, 0, 8);
         }
         T::SockAddr => match bytes.first() {
             Some(&INET) => reverse(bytes, 5, 2),

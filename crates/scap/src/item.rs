@@ -7,6 +7,10 @@ pub use vedette_event::boot::{
 
 /// One thing from a capture, in file order. Everything borrows the reader's buffer and is gone at the next call.
 #[derive(Clone, Copy, Debug)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "an item is made in place and not stored; a box would allocate for each entry"
+)]
 pub enum Item<'a> {
     /// A section begins. A file may be several captures one after the other: what was learnt of processes before a
     /// second section no longer holds.

@@ -51,7 +51,7 @@ pub enum WriteError {
 #[derive(Debug)]
 enum Sink<W: Write> {
     Raw(BufWriter<W>),
-    Gzip(BufWriter<GzEncoder<W>>),
+    Gzip(BufWriter<Box<GzEncoder<W>>>),
 }
 
 impl<W: Write> Sink<W> {
@@ -108,7 +108,7 @@ impl<W: Write> Writer<W> {
             None => Sink::Raw(BufWriter::with_capacity(CHUNK, output)),
             Some(level) => Sink::Gzip(BufWriter::with_capacity(
                 CHUNK,
-                GzEncoder::new(output, level),
+                Box::new(GzEncoder::new(output, level)),
             )),
         };
         Self {

@@ -263,7 +263,7 @@ fn long_lists_go_into_several_blocks() {
 fn what_readers_would_refuse_is_an_error() {
     let mut buf = EventBuf::default();
     buf.start(EventType(7));
-    buf.push(&[0; 60_000]).push(&[0; 60_000]);
+    buf.push(&vec![0; 60_000]).push(&vec![0; 60_000]);
     let mut writer = Writer::new(Vec::new(), None);
     let error = writer
         .write(&Item::Event(buf.event(1, 2, 3, 4)))

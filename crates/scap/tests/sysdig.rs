@@ -1,5 +1,7 @@
 //! `sysdig` reads what the writer wrote: events, names of processes and of descriptors.
 
+#![allow(clippy::print_stdout, reason = "a test without the program says so")]
+
 mod support;
 
 use std::path::Path;

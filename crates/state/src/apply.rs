@@ -67,10 +67,6 @@ impl State {
         self.last_ts = event.ts;
         self.find_thread_and_fd(event);
         self.parse(event);
-        // The beginning of an execve counts only for what follows it at once.
-        if !self.exec_enters.is_empty() && !event.kind.is_enter() {
-            self.exec_enters.remove(&event.tid);
-        }
     }
 
     /// Lets what the event before ended go.
@@ -203,7 +199,6 @@ impl State {
             k::CLONE_20_X | k::FORK_20_X | k::VFORK_20_X | k::CLONE3_X => self.parse_clone(event),
             k::PIDFD_OPEN_X => self.parse_pidfd_open(event),
             k::PIDFD_GETFD_X => self.parse_pidfd_getfd(event),
-            k::EXECVE_19_E | k::EXECVEAT_E => self.parse_exec_enter(event),
             k::EXECVE_19_X | k::EXECVEAT_X => self.parse_exec(event),
             k::PROCEXIT_1_E => self.parse_exit(event),
             k::PIPE_X | k::PIPE2_X => self.parse_pipe(event),

@@ -112,7 +112,7 @@ static CLONE: Table = &[
     ("CLONE_THREAD", 8192), ("CLONE_UNTRACED", 0x4000), ("CLONE_VM", 0x8000), ("CLONE_INVERTED", 0x10000),
     ("NAME_CHANGED", 0x20000), ("CLOSED", 0x40000), ("CLONE_NEWUSER", 0x100000), ("CLONE_CHILD_CLEARTID", 0x800000),
     ("CLONE_CHILD_SETTID", 0x1000000), ("CLONE_SETTLS", 0x2000000), ("CLONE_STOPPED", 0x4000000),
-    ("CLONE_VFORK", 0x8000000), ("CLONE_NEWCGROUP", 0x10000000),
+    ("CLONE_VFORK", 0x8000000), ("CLONE_NEWCGROUP", 0x10000000), ("CLONE_CHILD_IN_PIDNS", 0x20000000),
 ];
 
 // futex operations.
@@ -484,5 +484,8 @@ static KEYCTL: Table = &[
 
 /// The number of a named flag of a parameter, as events carry it: for those who write events down by hand.
 pub fn flag_value(event: &str, param: &str, ty: ParamType, name: &str) -> Option<u32> {
-    table(event, param, ty).iter().find(|(known, _)| *known == name).map(|(_, value)| *value)
+    table(event, param, ty)
+        .iter()
+        .find(|(known, _)| *known == name)
+        .map(|(_, value)| *value)
 }

@@ -182,7 +182,7 @@ impl Script {
 }
 
 /// Sixty-four hexadecimal digits made from a name, always the same ones.
-fn container_id(name: &str) -> String {
+pub(crate) fn container_id(name: &str) -> String {
     let mut id = String::new();
     let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
     for round in 0..4u8 {
@@ -195,7 +195,7 @@ fn container_id(name: &str) -> String {
 }
 
 /// The event by which a container runtime's metadata reaches the stream.
-fn container_event(name: &str, id: &str, keys: &BTreeMap<&str, &str>) -> EventBuf {
+pub(crate) fn container_event(name: &str, id: &str, keys: &BTreeMap<&str, &str>) -> EventBuf {
     let get = |key: &str| keys.get(key).copied().unwrap_or_default();
     let image = get("image");
     let (repository, tag) = match image.rsplit_once(':') {

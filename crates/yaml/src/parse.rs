@@ -266,6 +266,12 @@ fn parse_stretch(
             }
             Event::SequenceEnd | Event::MappingEnd => stack.pop().map(|mut open| {
                 open.node.span.end = span.end.max(open.node.span.start);
+                // Growing doubles; a tree that is kept should not hold room for entries that never come.
+                match &mut open.node.kind {
+                    Kind::Seq(items) => items.shrink_to_fit(),
+                    Kind::Map(entries) => entries.shrink_to_fit(),
+                    Kind::Scalar(..) => {}
+                }
                 (open.node, open.anchor)
             }),
             Event::DocumentStart(_) => {

@@ -1,8 +1,13 @@
 //! One module per subcommand. Adding one is a file here and a row in [`Command`].
 
+mod agent;
+mod doctor;
 mod events;
 mod falco;
 mod fields;
+mod netpol;
+mod posture;
+mod record;
 mod replay;
 mod rules;
 
@@ -16,6 +21,8 @@ pub(crate) mod exit {
     pub(crate) const FINDINGS: u8 = 1;
     /// The command line or an input was wrong.
     pub(crate) const USAGE: u8 = 2;
+    /// What was asked for cannot run on this machine.
+    pub(crate) const CANNOT: u8 = 3;
 }
 
 /// How listings are printed.
@@ -42,9 +49,17 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    Agent(Box<agent::Args>),
+    Doctor(doctor::Args),
     Events(events::Args),
     Falco(falco::Args),
     Fields(fields::Args),
+    /// Network policies: who may talk to whom, and which clause decided
+    Netpol(netpol::Args),
+    /// Posture of manifests and cluster dumps: benchmarks, Pod Security Standards, verified fixes
+    #[command(subcommand)]
+    Posture(Box<posture::Posture>),
+    Record(record::Args),
     Replay(Box<replay::Args>),
     Rules(rules::Args),
 }
@@ -59,9 +74,14 @@ pub(crate) fn main() -> ExitCode {
         }
     };
     let outcome = match cli.command {
+        Command::Agent(args) => agent::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
         Command::Events(args) => events::run(&args),
         Command::Falco(args) => falco::run(&args),
         Command::Fields(args) => fields::run(&args),
+        Command::Netpol(args) => netpol::run(&args),
+        Command::Posture(command) => posture::run(*command),
+        Command::Record(args) => record::run(&args),
         Command::Replay(args) => replay::run(&args),
         Command::Rules(args) => rules::run(&args),
     };

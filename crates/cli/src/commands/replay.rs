@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use vedette_detect::{Mode, RuleSet, Settings, TimeStyle};
 use vedette_event::{JsonKeys, Priority};
-use vedette_outputs::{Fanout, Format, Full, Spec};
+use vedette_outputs::{Fanout, Format, Full, Snapshot, Spec};
 use vedette_rules::output::AppendOutput;
 use vedette_rules::{Loaded, Options};
 
@@ -86,7 +86,7 @@ pub(crate) struct Args {
 
 /// How alerts are printed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-enum OutputFormat {
+pub(crate) enum OutputFormat {
     /// One line of text an alert
     #[default]
     Text,
@@ -95,7 +95,8 @@ enum OutputFormat {
 }
 
 /// What a line of `--print-events` shows unless told otherwise.
-const EVENT_FORMAT: &str = "%evt.num %evt.time %evt.cpu %proc.name (%thread.tid) %evt.type %evt.args";
+const EVENT_FORMAT: &str =
+    "%evt.num %evt.time %evt.cpu %proc.name (%thread.tid) %evt.type %evt.args";
 
 /// Runs the subcommand.
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
@@ -105,15 +106,27 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         None => rulefiles::read(&args.rules)?,
     };
     let suggested = !args.no_suggested_output && args.print_events.is_none();
-    let append_output = if suggested { vec![AppendOutput::suggested()] } else { Vec::new() };
+    let append_output = if suggested {
+        vec![AppendOutput::suggested()]
+    } else {
+        Vec::new()
+    };
     let strict = args.strict || args.print_events.is_some();
-    let loaded = vedette_rules::load(&files, &Options { append_output, strict, ..Options::default() });
+    let loaded = vedette_rules::load(
+        &files,
+        &Options {
+            append_output,
+            strict,
+            ..Options::default()
+        },
+    );
     let errors = rulefiles::complain(&loaded.diagnostics, &files, args.verbose)?;
     if strict && errors > 0 {
         return Ok(ExitCode::from(super::exit::USAGE));
     }
-    let threads =
-        args.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, std::num::NonZero::get));
+    let threads = args
+        .threads
+        .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, std::num::NonZero::get));
     let hostname: Arc<str> = hostname::current().into();
     let plan = Plan {
         inputs: args.inputs.clone(),
@@ -133,7 +146,10 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     if args.stats {
         write_stats(&mut err, &outcome, &loaded, prepared, started.elapsed())?;
     }
-    let failed = args.fail_on.zip(worst).is_some_and(|(limit, worst)| worst <= limit);
+    let failed = args
+        .fail_on
+        .zip(worst)
+        .is_some_and(|(limit, worst)| worst <= limit);
     Ok(match (damages.is_empty(), failed) {
         (_, true) => ExitCode::from(super::exit::FINDINGS),
         (false, false) => ExitCode::from(super::exit::USAGE),
@@ -146,23 +162,44 @@ fn compile(loaded: &Loaded, args: &Args, hostname: &Arc<str>) -> Rules {
         mode: if args.all { Mode::All } else { Mode::First },
         least: args.priority.unwrap_or(Priority::Debug),
         hostname: Arc::clone(hostname),
-        time: if args.iso_time { TimeStyle::Iso8601 } else { TimeStyle::Clock },
+        time: if args.iso_time {
+            TimeStyle::Iso8601
+        } else {
+            TimeStyle::Clock
+        },
     };
-    let mut sources: Vec<&str> = loaded.rules.iter().map(|rule| rule.rule.source.as_str()).collect();
+    let mut sources: Vec<&str> = loaded
+        .rules
+        .iter()
+        .map(|rule| rule.rule.source.as_str())
+        .collect();
     sources.sort_unstable();
     sources.dedup();
     let set = |source: &str| Arc::new(RuleSet::compile(&loaded.rules, source, settings.clone()));
-    Rules(sources.into_iter().map(|source| (source.to_owned(), set(source))).collect())
+    Rules(
+        sources
+            .into_iter()
+            .map(|source| (source.to_owned(), set(source)))
+            .collect(),
+    )
 }
 
 /// Replays, delivers the alerts, and gives the most urgent priority that was seen.
-fn replay_all(plan: &Plan, args: &Args) -> anyhow::Result<(Outcome, Vec<String>, Option<Priority>)> {
-    let keys = JsonKeys { message: args.json_message, ..JsonKeys::default() };
+fn replay_all(
+    plan: &Plan,
+    args: &Args,
+) -> anyhow::Result<(Outcome, Vec<String>, Option<Priority>)> {
+    let keys = JsonKeys {
+        message: args.json_message,
+        ..JsonKeys::default()
+    };
     let json = args.output == OutputFormat::Json;
     let mut fanout = Fanout::new(Full::Wait, keys);
     for spec in &args.to {
         let format = spec.format.unwrap_or(Format::Json);
-        let output = spec.open(format).with_context(|| format!("output {}", spec.text))?;
+        let output = spec
+            .open(format)
+            .with_context(|| format!("output {}", spec.text))?;
         fanout.add(spec.text.clone(), spec.filter.clone(), format, output);
     }
     let reopen = Arc::new(AtomicBool::new(false));
@@ -181,7 +218,9 @@ fn replay_all(plan: &Plan, args: &Args) -> anyhow::Result<(Outcome, Vec<String>,
             match (json, args.print_events.is_some()) {
                 (true, _) => alert.write_json(keys, &mut line),
                 (false, false) => line.push_str(&alert.line()),
-                (false, true) => line.push_str(alert.line().get(alert.message_at..).unwrap_or_default()),
+                (false, true) => {
+                    line.push_str(alert.line().get(alert.message_at..).unwrap_or_default())
+                }
             }
             line.push('\n');
             out.write_all(line.as_bytes())?;
@@ -197,22 +236,35 @@ fn replay_all(plan: &Plan, args: &Args) -> anyhow::Result<(Outcome, Vec<String>,
     drop(bar);
     let (outcome, damages) = replayed?;
     flushed?;
-    let mut err = std::io::stderr().lock();
-    for output in fanout.finish() {
-        let lost = output.failed + output.dropped + output.given_up;
-        if lost + output.spooled > 0 {
-            let why = output.last_failure.unwrap_or_default();
-            let crate_text = format!("{lost} alerts lost, {} kept for later: {why}", output.spooled);
-            writeln!(err, "vedette: output {}: {crate_text}", output.name)?;
-        }
-    }
+    report_losses(fanout.finish())?;
     Ok((outcome, damages, worst))
 }
 
+/// Says on standard error which outputs lost alerts, or keep some for later.
+pub(crate) fn report_losses(outputs: Vec<Snapshot>) -> std::io::Result<()> {
+    let mut err = std::io::stderr().lock();
+    for output in outputs {
+        let lost = output.failed + output.dropped + output.given_up;
+        if lost + output.spooled > 0 {
+            let why = output.last_failure.unwrap_or_default();
+            writeln!(
+                err,
+                "vedette: output {}: {lost} alerts lost, {} kept for later: {why}",
+                output.name, output.spooled
+            )?;
+        }
+    }
+    Ok(())
+}
+
 /// A rules file whose one rule matches what `filter` says.
-fn event_rule(filter: &str, format: &str) -> anyhow::Result<String> {
+pub(crate) fn event_rule(filter: &str, format: &str) -> anyhow::Result<String> {
     // A JSON string is a YAML string, whatever is in it.
-    let condition = serde_json::to_string(if filter.trim().is_empty() { "evt.num > 0" } else { filter })?;
+    let condition = serde_json::to_string(if filter.trim().is_empty() {
+        "evt.num > 0"
+    } else {
+        filter
+    })?;
     let output = serde_json::to_string(format)?;
     Ok(format!(
         "- rule: event\n  desc: an event that was asked for\n  condition: {condition}\n  output: {output}\n  \
@@ -229,18 +281,35 @@ fn write_stats(
 ) -> std::io::Result<()> {
     let replaying = elapsed.saturating_sub(prepared).as_secs_f64();
     writeln!(err, "events: {}", outcome.events)?;
-    writeln!(err, "alerts: {}", outcome.counts.iter().map(|count| count.alerts).sum::<u64>())?;
-    writeln!(err, "rules: {}", loaded.rules.iter().filter(|rule| rule.enabled).count())?;
+    writeln!(
+        err,
+        "alerts: {}",
+        outcome.counts.iter().map(|count| count.alerts).sum::<u64>()
+    )?;
+    writeln!(
+        err,
+        "rules: {}",
+        loaded.rules.iter().filter(|rule| rule.enabled).count()
+    )?;
     writeln!(err, "prepare_seconds: {:.6}", prepared.as_secs_f64())?;
     writeln!(err, "replay_seconds: {replaying:.6}")?;
     if replaying > 0.0 {
-        writeln!(err, "events_per_second: {:.0}", outcome.events as f64 / replaying)?;
+        writeln!(
+            err,
+            "events_per_second: {:.0}",
+            outcome.events as f64 / replaying
+        )?;
     }
     for (name, value) in &outcome.figures {
         writeln!(err, "{name}: {value}")?;
     }
     for count in &outcome.counts {
-        writeln!(err, "rule {}: {}", crate::table::visible(&count.rule), count.alerts)?;
+        writeln!(
+            err,
+            "rule {}: {}",
+            crate::table::visible(&count.rule),
+            count.alerts
+        )?;
     }
     Ok(())
 }
@@ -267,8 +336,14 @@ fn draw(stop: &AtomicBool, progress: &Progress) {
     let mut err = std::io::stderr();
     while !stop.load(Relaxed) {
         let (read, total) = (progress.read.load(Relaxed), progress.total.load(Relaxed));
-        let share = if total > 0 { (read * 100 / total).min(100) } else { 0 };
-        let bar: String = (0..25).map(|i| if i * 4 < share { '#' } else { '.' }).collect();
+        let share = if total > 0 {
+            (read * 100 / total).min(100)
+        } else {
+            0
+        };
+        let bar: String = (0..25)
+            .map(|i| if i * 4 < share { '#' } else { '.' })
+            .collect();
         let _ = write!(err, "\r[{bar}] {share:3} %  {} MiB", read >> 20);
         let _ = err.flush();
         std::thread::park_timeout(Duration::from_millis(200));

@@ -20,7 +20,10 @@ pub(super) fn replay(
 ) -> anyhow::Result<Outcome> {
     let mut reader = Reader::new(input);
     let mut state = State::new(settings(&plan.hostname));
-    let mut detector = plan.rules.of(vedette_rules::catalogue::SYSCALL).map(|rules| Detector::new(Arc::clone(rules)));
+    let mut detector = plan
+        .rules
+        .of(vedette_rules::catalogue::SYSCALL)
+        .map(|rules| Detector::new(Arc::clone(rules)));
     let mut go_on = true;
     let mut outcome = Outcome::default();
     while go_on {
@@ -68,7 +71,9 @@ pub(super) fn replay(
         ("threads", tables.threads),
         ("containers", tables.containers),
     ];
-    outcome.counts = detector.map(|detector| detector.counts()).unwrap_or_default();
+    outcome.counts = detector
+        .map(|detector| detector.counts())
+        .unwrap_or_default();
     Ok(outcome)
 }
 

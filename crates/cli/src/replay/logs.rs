@@ -2,8 +2,11 @@
 
 use std::io::{self, Read};
 use std::path::Path;
+use std::sync::Arc;
 
-use anyhow::bail;
+use anyhow::{Context, bail};
+use vedette_audit::{Source, Splitter};
+use vedette_detect::Detector;
 use vedette_event::Alert;
 use vedette_rules::catalogue::SYSCALL;
 
@@ -12,11 +15,11 @@ use super::{Outcome, Plan};
 /// Bytes that are looked at to tell what an input is.
 const HEAD: usize = 64 * 1024;
 
-/// Tells the source by the first bytes, and gives the input back whole.
+/// Tells by the first bytes whether the input is a log, and gives it back whole.
 pub(super) fn guess(
     mut input: Box<dyn Read + Send>,
     path: &Path,
-) -> anyhow::Result<(String, Box<dyn Read + Send>)> {
+) -> anyhow::Result<(bool, Box<dyn Read + Send>)> {
     let mut head = vec![0; HEAD];
     let mut size = 0;
     while size < HEAD {
@@ -30,18 +33,78 @@ pub(super) fn guess(
         }
     }
     head.truncate(size);
+    // A capture begins with a block type, never with a bracket or blank.
     let text = head.iter().find(|byte| !byte.is_ascii_whitespace());
-    let source = if matches!(text, Some(b'{' | b'[')) { "json" } else { SYSCALL };
-    Ok((source.to_owned(), Box::new(io::Cursor::new(head).chain(input))))
+    let is_log = matches!(text, Some(b'{' | b'['));
+    Ok((is_log, Box::new(io::Cursor::new(head).chain(input))))
 }
 
-/// Reads records and evaluates the rules.
+/// Bytes read at a time.
+const PIECE: usize = 256 * 1024;
+
+/// Reads records and evaluates the rules of their source; without a source the first record that can be told decides.
 pub(super) fn replay(
-    _plan: &Plan,
+    plan: &Plan,
     path: &Path,
-    source: &str,
-    _input: impl Read,
-    _emit: &mut dyn FnMut(Alert) -> bool,
+    source: Option<&str>,
+    mut input: impl Read,
+    emit: &mut dyn FnMut(Alert) -> bool,
 ) -> anyhow::Result<Outcome> {
-    bail!("{}: source {source} cannot be replayed yet", path.display())
+    let source = match source {
+        None => None,
+        Some(name) => Some(Source::by_name(name).with_context(|| unknown(name))?),
+    };
+    let mut splitter = Splitter::new(source).with_hostname(&*plan.hostname);
+    let mut detector: Option<(Source, Option<Detector>)> = None;
+    let mut go_on = true;
+    let mut first_fault = None;
+    let mut piece = vec![0; PIECE];
+    let mut last = false;
+    while go_on && !last {
+        let size = match input.read(&mut piece) {
+            Ok(size) => size,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => {
+                first_fault.get_or_insert(format!("{}: {error}", path.display()));
+                0
+            }
+        };
+        last = size == 0;
+        splitter.feed(&piece[..size], last, &mut |found| match found {
+            Ok(record) => {
+                let kind = record.source();
+                if detector.as_ref().is_none_or(|(known, _)| *known != kind) {
+                    let rules = plan.rules.of(kind.name());
+                    detector = Some((kind, rules.map(|rules| Detector::new(Arc::clone(rules)))));
+                }
+                if let Some((_, Some(detector))) = &mut detector {
+                    detector.observe(record, |alert| go_on &= emit(alert));
+                }
+            }
+            Err(fault) => {
+                first_fault.get_or_insert_with(|| format!("{}: {fault}", path.display()));
+            }
+        });
+    }
+    let faults = splitter.faults();
+    Ok(Outcome {
+        events: splitter.records(),
+        figures: vec![("records_unreadable", faults)],
+        counts: detector
+            .and_then(|(_, detector)| detector)
+            .map(|detector| detector.counts())
+            .unwrap_or_default(),
+        damage: first_fault.map(|first| match faults {
+            0 | 1 => first,
+            more => format!("{first} (the first of {more} places that could not be read)"),
+        }),
+    })
+}
+
+fn unknown(name: &str) -> String {
+    let names: Vec<_> = Source::ALL.iter().map(|source| source.name()).collect();
+    format!(
+        "`{name}` is no event source; expected {SYSCALL}, {}",
+        names.join(", ")
+    )
 }

@@ -14,7 +14,7 @@ use vedette_event::Alert;
 
 use crate::input::Progress;
 
-pub(crate) use capture::settings;
+pub(crate) use capture::{boot, settings};
 
 /// Alerts of an input that wait until the inputs before it are done.
 const WAITING: usize = 4096;
@@ -43,7 +43,10 @@ pub(crate) struct Rules(pub(crate) Vec<(String, Arc<RuleSet>)>);
 impl Rules {
     /// The rule set of a source.
     pub(crate) fn of(&self, source: &str) -> Option<&Arc<RuleSet>> {
-        self.0.iter().find(|(name, _)| name == source).map(|(_, rules)| rules)
+        self.0
+            .iter()
+            .find(|(name, _)| name == source)
+            .map(|(_, rules)| rules)
     }
 }
 
@@ -70,7 +73,11 @@ impl Outcome {
             }
         }
         for count in other.counts {
-            match self.counts.iter_mut().find(|known| known.rule == count.rule) {
+            match self
+                .counts
+                .iter_mut()
+                .find(|known| known.rule == count.rule)
+            {
                 Some(known) => known.alerts += count.alerts,
                 None => self.counts.push(count),
             }
@@ -130,8 +137,9 @@ pub(crate) fn run(
                     let index = next.fetch_add(1, Relaxed);
                     let Some(job) = jobs.get(index) else { return };
                     let sender = &senders[index];
-                    let outcome =
-                        replay(plan, job, false, &mut |alert| sender.send(Message::Alert(Box::new(alert))).is_ok());
+                    let outcome = replay(plan, job, false, &mut |alert| {
+                        sender.send(Message::Alert(Box::new(alert))).is_ok()
+                    });
                     let _ = sender.send(Message::Done(Box::new(outcome)));
                 }
             });
@@ -165,17 +173,18 @@ fn replay(
     emit: &mut dyn FnMut(Alert) -> bool,
 ) -> anyhow::Result<Outcome> {
     let mut input = crate::input::open(path, &plan.progress, ahead)?;
-    let source = match &plan.source {
-        Some(source) => source.clone(),
+    let source = plan.source.as_deref();
+    let is_log = match source {
+        Some(source) => source != vedette_rules::catalogue::SYSCALL,
         None => {
-            let (guessed, whole) = logs::guess(input, path)?;
+            let (is_log, whole) = logs::guess(input, path)?;
             input = whole;
-            guessed
+            is_log
         }
     };
-    if source == vedette_rules::catalogue::SYSCALL {
-        capture::replay(plan, path, input, emit)
+    if is_log {
+        logs::replay(plan, path, source, input, emit)
     } else {
-        logs::replay(plan, path, &source, input, emit)
+        capture::replay(plan, path, input, emit)
     }
 }

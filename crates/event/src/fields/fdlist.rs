@@ -14,10 +14,10 @@ pub(super) static CLASS: FieldClass = FieldClass {
 
 #[rustfmt::skip]
 static FIELDS: &[FieldInfo] = &[
-    FieldInfo { name: "fdlist.nums", ty: T::CharBuf, arg: A::None, flags: G::NONE, scope: S::Event, desc: "" },
-    FieldInfo { name: "fdlist.names", ty: T::CharBuf, arg: A::None, flags: G::NONE, scope: S::Event, desc: "" },
-    FieldInfo { name: "fdlist.cips", ty: T::CharBuf, arg: A::None, flags: G::NONE, scope: S::Event, desc: "" },
-    FieldInfo { name: "fdlist.sips", ty: T::CharBuf, arg: A::None, flags: G::NONE, scope: S::Event, desc: "" },
-    FieldInfo { name: "fdlist.cports", ty: T::CharBuf, arg: A::None, flags: G::NONE, scope: S::Event, desc: "" },
-    FieldInfo { name: "fdlist.sports", ty: T::CharBuf, arg: A::None, flags: G::NONE, scope: S::Event, desc: "" },
+    FieldInfo { name: "fdlist.nums", ty: T::CharBuf, arg: A::None, flags: G::NONE, scope: S::Event, desc: "Numbers of the descriptors that are polled, joined by commas" },
+    FieldInfo { name: "fdlist.names", ty: T::CharBuf, arg: A::None, flags: G::NONE, scope: S::Event, desc: "Names of the descriptors that are polled, joined by commas" },
+    FieldInfo { name: "fdlist.cips", ty: T::CharBuf, arg: A::None, flags: G::NONE, scope: S::Event, desc: "Client addresses of the descriptors that are polled, joined by commas" },
+    FieldInfo { name: "fdlist.sips", ty: T::CharBuf, arg: A::None, flags: G::NONE, scope: S::Event, desc: "Server addresses of the descriptors that are polled, joined by commas" },
+    FieldInfo { name: "fdlist.cports", ty: T::CharBuf, arg: A::None, flags: G::NONE, scope: S::Event, desc: "Client ports of the descriptors that are polled, joined by commas" },
+    FieldInfo { name: "fdlist.sports", ty: T::CharBuf, arg: A::None, flags: G::NONE, scope: S::Event, desc: "Server ports of the descriptors that are polled, joined by commas" },
 ];

@@ -14,6 +14,6 @@ pub(super) static CLASS: FieldClass = FieldClass {
 
 #[rustfmt::skip]
 static FIELDS: &[FieldInfo] = &[
-    FieldInfo { name: "group.gid", ty: T::U32, arg: A::None, flags: G::NONE, scope: S::Process, desc: "" },
-    FieldInfo { name: "group.name", ty: T::CharBuf, arg: A::None, flags: G::NONE, scope: S::Process, desc: "" },
+    FieldInfo { name: "group.gid", ty: T::U32, arg: A::None, flags: G::NONE, scope: S::Process, desc: "Group id of the process" },
+    FieldInfo { name: "group.name", ty: T::CharBuf, arg: A::None, flags: G::NONE, scope: S::Process, desc: "Name of the group" },
 ];

@@ -14,5 +14,5 @@ pub(super) static CLASS: FieldClass = FieldClass {
 
 #[rustfmt::skip]
 static FIELDS: &[FieldInfo] = &[
-    FieldInfo { name: "util.cnt", ty: T::U64, arg: A::None, flags: G::NONE, scope: S::Event, desc: "" },
+    FieldInfo { name: "util.cnt", ty: T::U64, arg: A::None, flags: G::NONE, scope: S::Event, desc: "A number that counts up each time it is asked" },
 ];

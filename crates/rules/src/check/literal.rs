@@ -70,8 +70,8 @@ pub(super) fn typed(op: Op, ty: ParamType, word: &Word) -> Result<Literal, Probl
 /// is too large ends at the largest.
 pub(crate) fn parse_u64(text: &str) -> Option<u64> {
     let (negative, digits) = sign(text)?;
-    let value = digits.bytes().fold(Some(0u64), |value, digit| {
-        value?.checked_mul(10)?.checked_add(u64::from(digit - b'0'))
+    let value = digits.bytes().try_fold(0u64, |value, digit| {
+        value.checked_mul(10)?.checked_add(u64::from(digit - b'0'))
     });
     Some(match value {
         None => u64::MAX,

@@ -7,6 +7,8 @@ mod escape;
 mod lex;
 mod parse;
 mod print;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use lex::{is_bare_word, is_identifier};
 pub use parse::{MAX_DEPTH, SyntaxError, parse, parse_operand};

@@ -4,9 +4,14 @@ use std::fmt::Write;
 
 use super::{Arg, Call, Check, Expr, Field, Operand, Rhs, escape, modifier_name, transformer_name};
 
-/// A value as it must be written to be read back.
+/// A value as it must be written to be read back: in quotes when a bare word could not hold it.
 pub fn quoted(value: &str) -> String {
-    escape::escape(value)
+    let escaped = escape::escape(value);
+    if escaped.starts_with('"') && escaped != value || super::is_bare_word(value) {
+        escaped
+    } else {
+        format!("\"{escaped}\"")
+    }
 }
 
 /// Writes conditions.

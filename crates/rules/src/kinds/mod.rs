@@ -65,6 +65,12 @@ impl Kinds {
     }
 }
 
+impl Extend<EventType> for Kinds {
+    fn extend<I: IntoIterator<Item = EventType>>(&mut self, kinds: I) {
+        kinds.into_iter().for_each(|kind| self.insert(kind));
+    }
+}
+
 impl FromIterator<EventType> for Kinds {
     fn from_iter<I: IntoIterator<Item = EventType>>(kinds: I) -> Self {
         let mut out = Self::NONE;

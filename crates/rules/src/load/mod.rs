@@ -116,7 +116,7 @@ pub struct LoadedRule {
     pub expanded: Expr,
     /// Event types at which it can be true, before those that never come are left out.
     pub kinds: Kinds,
-    /// Macros its condition names, directly or not.
+    /// Macros its condition names itself, sorted.
     pub macros: Vec<String>,
     /// Lists its condition names itself.
     pub lists: Vec<String>,
@@ -159,7 +159,7 @@ pub struct LoadedMacro {
     pub expanded: Expr,
     /// Event types at which it can be true.
     pub kinds: Kinds,
-    /// Macros it names, directly or not.
+    /// Macros it names itself, sorted.
     pub macros: Vec<String>,
     /// Lists it names itself.
     pub lists: Vec<String>,
@@ -275,13 +275,12 @@ fn judge(
                 }
                 Step::Do(action) => collection.apply(action, &catalogue, &mut diagnostics),
             });
-        match read {
-            Err(diagnostic) => diagnostics.push(*diagnostic),
-            Ok(()) => {
-                let mut loaded = compile::compile(&collection, &catalogue, options, &names, true);
-                diagnostics.append(&mut loaded.diagnostics);
-                last = Some(loaded);
-            }
+        if let Err(diagnostic) = read {
+            diagnostics.push(*diagnostic);
+        } else {
+            let mut loaded = compile::compile(&collection, &catalogue, options, &names, true);
+            diagnostics.append(&mut loaded.diagnostics);
+            last = Some(loaded);
         }
         verdicts.push(Verdict { file, diagnostics });
         if stop && verdicts.last().is_some_and(|v| !v.accepted()) {

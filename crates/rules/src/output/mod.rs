@@ -19,6 +19,9 @@ pub use render::{Renderer, control_escaped};
 /// Widest padding of a field; wider ones are a mistake that would cost memory at every alert.
 pub const MAX_WIDTH: usize = 4096;
 
+/// Longest name that is shortened letter by letter in search of a field; the catalogue has none half as long.
+const MAX_NAME: usize = 128;
+
 /// A format that was parsed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Format {
@@ -165,7 +168,8 @@ fn longest_operand(
     let name_len = rest
         .bytes()
         .take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.'))
-        .count();
+        .count()
+        .min(MAX_NAME);
     for len in (1..=name_len).rev() {
         let name = &rest[..len];
         if !name.as_bytes()[len - 1].is_ascii_alphanumeric() && !name.ends_with('_') {

@@ -8,7 +8,7 @@ use vedette_event::{EventType, FieldRef, Scope, Value};
 
 use crate::typed::{Check, Expr, Operand, Rhs};
 
-use super::comparison::{Comparison, Merged, column_field, fields_of, is_typed, reach};
+use super::comparison::{Comparison, Merged, column_field, decided, fields_of, is_typed, reach};
 use super::key;
 use super::leaf::Leaf;
 
@@ -62,7 +62,7 @@ pub(super) enum Depends {
 }
 
 /// Costs of reaching a node that does not have to be evaluated most of the time.
-const COLUMN_COST: u32 = 12;
+pub(super) const COLUMN_COST: u32 = 12;
 const PROCESS_COST: u32 = 16;
 
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -156,6 +156,9 @@ impl Builder {
     }
 
     fn check(&mut self, comparison: Comparison) -> NodeId {
+        if let Some(value) = decided(&comparison) {
+            return if value { ALWAYS } else { NEVER };
+        }
         let key = NodeKey::Check(key::of(&comparison));
         if let Some(node) = self.known.get(&key) {
             return *node;

@@ -22,6 +22,24 @@ pub(super) fn is_typed(comparison: &Comparison) -> bool {
         && !matches!(comparison.rhs, Rhs::Operand(_))
 }
 
+/// The value of a comparison that no event changes: events are numbered from 1, so `evt.num = 0` is how rule files write
+/// "never" and `evt.num >= 0` how they write "always".
+pub(super) fn decided(comparison: &Comparison) -> Option<bool> {
+    let Operand::Field(field) = &comparison.lhs else {
+        return None;
+    };
+    if field.info().name != "evt.num" {
+        return None;
+    }
+    match (comparison.op, &comparison.rhs) {
+        (Op::Eq | Op::Lt | Op::Le, Rhs::One(Literal::U64(0))) => Some(false),
+        (Op::Ne | Op::Gt | Op::Ge, Rhs::One(Literal::U64(0))) => Some(true),
+        (Op::Lt, Rhs::One(Literal::U64(1))) => Some(false),
+        (Op::Ge, Rhs::One(Literal::U64(1))) => Some(true),
+        _ => None,
+    }
+}
+
 /// Rough cost of getting at the left side.
 pub(super) fn reach(comparison: &Comparison) -> u32 {
     match &comparison.lhs {

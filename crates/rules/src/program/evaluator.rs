@@ -11,7 +11,8 @@ use crate::typed::Operand;
 use super::build::{Depends, NodeId, Shape};
 use super::leaf::{Leaf, Test};
 use super::memory::{Column, Limits, Processes};
-use super::{Program, RuleIndex, RuleList};
+use super::plan::{Order, Part, RuleList, What};
+use super::{Program, RuleIndex};
 
 /// Which matching rules are wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,8 +49,12 @@ struct Memory {
     columns: Vec<Column>,
     /// For each column: the event at which its text was looked up, and the place found.
     places: Vec<(u32, u32)>,
+    /// In which order to look at the parts of each list.
+    orders: Vec<Order>,
     /// Rules of the list that may still match.
     live: Vec<u64>,
+    /// Rules that a text has not decided yet, while it does.
+    open: Vec<u64>,
     room: Values,
     scratch: Scratch,
     costs: Option<Box<[Cost]>>,
@@ -69,7 +74,7 @@ impl Evaluator {
         let columns = program
             .columns
             .iter()
-            .map(|(_, bits)| Column::new(*bits, limits))
+            .map(|plan| Column::new(plan, limits))
             .collect();
         let longest = program.lists.iter().map(RuleList::words).max().unwrap_or(0);
         let memory = Memory {
@@ -78,7 +83,9 @@ impl Evaluator {
             processes: Processes::new(&program, limits),
             columns,
             places: vec![(0, 0); program.columns.len()],
+            orders: program.lists.iter().map(Order::new).collect(),
             live: vec![0; longest],
+            open: vec![0; longest],
             room: Values::default(),
             scratch: Scratch::default(),
             costs: None,
@@ -143,7 +150,7 @@ impl Evaluator {
                 run.find_remaining(index, list);
             }
         }
-        run.rules(list, mode, out);
+        run.list(index, list, mode, out);
     }
 }
 
@@ -157,6 +164,28 @@ impl Memory {
             self.now = 2;
         }
     }
+}
+
+impl Memory {
+    /// Whether a live rule is in the set.
+    #[inline]
+    fn touches(&self, mask: &[u64]) -> bool {
+        self.live
+            .iter()
+            .zip(mask)
+            .any(|(live, mask)| live & mask != 0)
+    }
+}
+
+/// Removes a set of rules; gives how many of them were live.
+#[inline]
+fn remove(live: &mut [u64], dead: &[u64]) -> u32 {
+    let mut removed = 0;
+    for (live, dead) in live.iter_mut().zip(dead) {
+        removed += (*live & dead).count_ones();
+        *live &= !dead;
+    }
+    removed
 }
 
 /// The evaluation of one event.
@@ -218,36 +247,133 @@ impl<'p, E: Extract + ?Sized> Run<'p, '_, '_, E> {
         }
     }
 
-    /// Evaluates the live rules of `list`.
-    fn rules(&mut self, list: &'p RuleList, mode: Mode, out: &mut Vec<RuleIndex>) {
+    /// Evaluates the live rules of `list`: the steps that remove most first, then rule by rule what is left.
+    fn list(&mut self, index: usize, list: &'p RuleList, mode: Mode, out: &mut Vec<RuleIndex>) {
         let words = list.words();
-        for word in 0..words {
+        self.count(list, |cost| &mut cost.evaluated);
+        for leader in 0..self.memory.orders[index].leaders.len() {
+            self.step(index, list, self.memory.orders[index].leaders[leader]);
+        }
+        'next: for word in 0..words {
             while self.memory.live[word] != 0 {
-                let bit = self.memory.live[word].trailing_zeros() as usize;
-                let place = word * 64 + bit;
-                self.memory.live[word] &= !(1 << bit);
-                let needs = &list.needs[place];
-                let needs = &list.conjuncts[needs.start as usize..needs.end as usize];
-                let failed = needs.iter().find(|part| !self.node(part.node));
-                if let Some(part) = failed {
-                    let mask = &list.masks[part.mask as usize..][..words];
-                    for (live, mask) in self.memory.live.iter_mut().zip(mask) {
-                        *live &= !mask;
+                let bit = self.memory.live[word].trailing_zeros();
+                let place = word * 64 + bit as usize;
+                for need in list.needs[place].clone() {
+                    self.step(index, list, self.memory.orders[index].needs[need as usize]);
+                    if self.memory.live[word] >> bit & 1 == 0 {
+                        break;
                     }
                 }
-                let rule = list.rules[place];
-                if let Some(costs) = &mut self.memory.costs {
-                    costs[rule as usize].evaluated += 1;
-                    costs[rule as usize].matched += u64::from(failed.is_none());
-                }
-                if failed.is_none() {
+                if self.memory.live[word] >> bit & 1 != 0 {
+                    self.memory.live[word] &= !(1 << bit);
+                    let rule = list.rules[place];
+                    if let Some(costs) = &mut self.memory.costs {
+                        costs[rule as usize].matched += 1;
+                    }
                     out.push(rule);
                     if mode == Mode::First {
-                        return;
+                        break 'next;
                     }
                 }
             }
         }
+        self.memory.orders[index].count(list);
+    }
+
+    /// Looks at a step and removes the rules that it makes false, unless none of its rules is live.
+    #[inline]
+    fn step(&mut self, index: usize, list: &'p RuleList, number: u32) {
+        let step = &list.steps[number as usize];
+        let mask = list.mask(step.mask);
+        if !self.memory.touches(mask) {
+            return;
+        }
+        let removed = match &step.what {
+            What::Part(node) if self.node(*node) => 0,
+            What::Part(_) => remove(&mut self.memory.live, mask),
+            What::Group {
+                column,
+                group,
+                parts,
+            } => {
+                let parts = &list.parts[parts.start as usize..parts.end as usize];
+                self.group(list, (*column, *group), mask, parts)
+            }
+        };
+        self.memory.orders[index].note(number, removed);
+    }
+
+    /// Counts every live rule, when costs are counted.
+    fn count(&mut self, list: &RuleList, what: impl Fn(&mut Cost) -> &mut u64) {
+        let Memory {
+            live,
+            costs: Some(costs),
+            ..
+        } = &mut *self.memory
+        else {
+            return;
+        };
+        for (place, rule) in list.rules.iter().enumerate() {
+            *what(&mut costs[*rule as usize]) += live[place / 64] >> (place % 64) & 1;
+        }
+    }
+
+    /// Removes the rules that the text of a column makes false; gives their number.
+    fn group(
+        &mut self,
+        list: &'p RuleList,
+        (column, group): (u16, u32),
+        mask: &[u64],
+        parts: &'p [Part],
+    ) -> u32 {
+        let words = list.words();
+        let place = self.place(column);
+        if place == ELSEWHERE {
+            let mut removed = 0;
+            for part in parts {
+                let mask = list.mask(part.mask);
+                if self.memory.touches(mask) && !self.node(part.node) {
+                    removed += remove(&mut self.memory.live, mask);
+                }
+            }
+            return removed;
+        }
+        let column = usize::from(column);
+        let Memory {
+            columns,
+            live,
+            open,
+            ..
+        } = &mut *self.memory;
+        let (decided, dead) = columns[column].group(place, group, words);
+        let mut any_open = 0;
+        for word in 0..words {
+            open[word] = live[word] & mask[word] & !decided[word] & !dead[word];
+            decided[word] |= open[word];
+            any_open |= open[word];
+        }
+        if any_open != 0 {
+            // Parts that only decided rules or rules out of the race need can wait.
+            for part in parts {
+                let mask = list.mask(part.mask);
+                let wanted = self
+                    .memory
+                    .open
+                    .iter()
+                    .zip(mask)
+                    .any(|(open, mask)| open & mask != 0);
+                if wanted && !self.node(part.node) {
+                    let (_, dead) = self.memory.columns[column].group(place, group, words);
+                    for word in 0..words {
+                        dead[word] |= mask[word];
+                        self.memory.open[word] &= !mask[word];
+                    }
+                }
+            }
+        }
+        let Memory { columns, live, .. } = &mut *self.memory;
+        let (_, dead) = columns[column].group(place, group, words);
+        remove(live, dead)
     }
 
     /// The value of a node.
@@ -322,7 +448,10 @@ impl<'p, E: Extract + ?Sized> Run<'p, '_, '_, E> {
             return place;
         }
         let Memory { columns, room, .. } = &mut *self.memory;
-        let place = match self.event.extract(&self.program.columns[column].0, room) {
+        let place = match self
+            .event
+            .extract(&self.program.columns[column].field, room)
+        {
             Extracted::Missing => Column::MISSING,
             Extracted::One(Value::Text(text)) => columns[column].place(text).unwrap_or(ELSEWHERE),
             _ => ELSEWHERE,

@@ -5,7 +5,7 @@ use std::hash::Hasher;
 
 use vedette_event::StateKey;
 
-use super::Program;
+use super::{ColumnPlan, Program};
 
 /// How much an evaluator may remember. The defaults suit a node with some hundred busy processes; when more are busy at
 /// the same time they share places and push each other out, which costs time and never changes a result.
@@ -13,7 +13,7 @@ use super::Program;
 pub struct Limits {
     /// Bytes for what is remembered of processes. 8 MiB hold about 10,000 processes with the upstream rules.
     pub process_bytes: usize,
-    /// Texts remembered for each column, a power of two. 1,024 cover the files that a node works on at a time.
+    /// Texts remembered for each column, made a power of two. 1,024 cover the files that a node works on at a time.
     pub texts: usize,
     /// Longest text remembered, in bytes; longer ones (rare among paths) are looked at anew each time.
     pub text_bytes: usize,
@@ -171,30 +171,63 @@ fn set(words: &mut [u64], word: usize, apart: usize, bit: u32, value: bool) {
     }
 }
 
-/// Bits of the nodes that depend on one text field, for the texts seen last. Place 0 is for events where the field has
-/// no value; every other text has the one place that its hash gives, and the whole text decides whether it is there.
+/// Texts with the same hash that are remembered side by side.
+const WAYS: usize = 4;
+
+/// What depends on one text field, for the texts seen last: values of nodes, and for each group which rules are decided
+/// and which of them are false. Place 0 is for events where the field has no value; every other text has one of the
+/// places that its hash gives, and the whole text decides whether it is there.
+///
+/// A place is a row of words: the known bits of nodes and groups, the values of nodes, the two sets of rules of each
+/// group.
 #[derive(Debug)]
 pub(super) struct Column {
-    lengths: Vec<u32>,
+    /// Length and some bits of the hash of each text, to turn most others away at one glance.
+    tags: Vec<u32>,
     texts: Vec<u8>,
     words: Vec<u64>,
-    half: usize,
+    /// Which of its places each set gives up next.
+    victims: Vec<u8>,
+    stride: usize,
+    nodes: u32,
+    known_words: usize,
+    /// Where the sets of each group begin in a row.
+    group_at: Vec<u32>,
     text_bytes: usize,
 }
 
-/// Length of a place that holds nothing yet.
+/// Tag of a place that holds nothing yet: no text is that long.
 const VACANT: u32 = u32::MAX;
 
+/// Lengths have this many bits in a tag.
+const LENGTH_BITS: u32 = 16;
+
 impl Column {
-    pub(super) fn new(nodes: u32, limits: &Limits) -> Self {
-        let places = limits.texts.next_power_of_two();
-        let half = (nodes as usize).div_ceil(64);
+    pub(super) fn new(plan: &ColumnPlan, limits: &Limits) -> Self {
+        let sets = (limits.texts / WAYS).max(1).next_power_of_two();
+        let places = sets * WAYS + 1;
+        let text_bytes = limits.text_bytes.min((1 << LENGTH_BITS) - 2);
+        let known_words = (plan.nodes as usize + plan.groups.len()).div_ceil(64);
+        let mut stride = known_words + (plan.nodes as usize).div_ceil(64);
+        let group_at = plan
+            .groups
+            .iter()
+            .map(|words| {
+                let at = stride as u32;
+                stride += 2 * *words as usize;
+                at
+            })
+            .collect();
         Self {
-            lengths: vec![VACANT; places + 1],
-            texts: vec![0; (places + 1) * limits.text_bytes],
-            words: vec![0; (places + 1) * 2 * half],
-            half,
-            text_bytes: limits.text_bytes,
+            tags: vec![VACANT; places],
+            texts: vec![0; places * text_bytes],
+            words: vec![0; places * stride],
+            victims: vec![0; sets],
+            stride,
+            nodes: plan.nodes,
+            known_words,
+            group_at,
+            text_bytes,
         }
     }
 
@@ -208,36 +241,115 @@ impl Column {
         }
         let mut hasher = FxHasher::default();
         hasher.write(text);
-        let place = 1 + (hasher.finish() as usize & (self.lengths.len() - 2));
-        let at = place * self.text_bytes;
-        let same =
-            self.lengths[place] as usize == text.len() && self.texts[at..at + text.len()] == *text;
-        if !same {
-            self.lengths[place] = text.len() as u32;
-            self.texts[at..at + text.len()].copy_from_slice(text);
-            let row = place * 2 * self.half;
-            self.words[row..row + self.half].fill(0);
+        let hash = hasher.finish();
+        let tag = (hash >> 56 << LENGTH_BITS) as u32 | text.len() as u32;
+        let set = hash as usize & (self.victims.len() - 1);
+        let first = 1 + set * WAYS;
+        for place in first..first + WAYS {
+            let at = place * self.text_bytes;
+            if self.tags[place] == tag && self.texts[at..at + text.len()] == *text {
+                return Some(place as u32);
+            }
         }
+        let victim = usize::from(self.victims[set]);
+        self.victims[set] = ((victim + 1) % WAYS) as u8;
+        let place = first + victim;
+        let at = place * self.text_bytes;
+        let row = place * self.stride;
+        self.tags[place] = tag;
+        self.texts[at..at + text.len()].copy_from_slice(text);
+        self.words[row..row + self.known_words].fill(0);
         Some(place as u32)
     }
 
     /// The text at a place; `None` at the place of missing values.
     pub(super) fn text(&self, place: u32) -> Option<&[u8]> {
         let at = place as usize * self.text_bytes;
-        (place != Self::MISSING)
-            .then(|| &self.texts[at..at + self.lengths[place as usize] as usize])
+        let length = (self.tags[place as usize] & ((1 << LENGTH_BITS) - 1)) as usize;
+        (place != Self::MISSING).then(|| &self.texts[at..at + length])
     }
 
+    /// The value of a node, if it is known.
     #[inline]
     pub(super) fn node(&self, place: u32, bit: u32) -> Option<bool> {
-        let word = place as usize * 2 * self.half + bit as usize / 64;
+        let word = place as usize * self.stride + bit as usize / 64;
         let mask = 1 << (bit % 64);
-        (self.words[word] & mask != 0).then(|| self.words[word + self.half] & mask != 0)
+        (self.words[word] & mask != 0).then(|| self.words[word + self.known_words] & mask != 0)
     }
 
     #[inline]
     pub(super) fn set_node(&mut self, place: u32, bit: u32, value: bool) {
-        let word = place as usize * 2 * self.half + bit as usize / 64;
-        set(&mut self.words, word, self.half, bit, value);
+        let word = place as usize * self.stride + bit as usize / 64;
+        set(&mut self.words, word, self.known_words, bit, value);
+    }
+
+    /// The rules of a group that are decided, and those of them that are false: two sets of `words` words.
+    pub(super) fn group(
+        &mut self,
+        place: u32,
+        group: u32,
+        words: usize,
+    ) -> (&mut [u64], &mut [u64]) {
+        let row = place as usize * self.stride;
+        let bit = self.nodes + group;
+        let known = &mut self.words[row + bit as usize / 64];
+        let fresh = *known >> (bit % 64) & 1 == 0;
+        *known |= 1 << (bit % 64);
+        let at = row + self.group_at[group as usize] as usize;
+        let sets = &mut self.words[at..at + 2 * words];
+        if fresh {
+            sets.fill(0);
+        }
+        sets.split_at_mut(words)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use vedette_event::FieldRef;
+
+    /// Texts of one set with the same tag are told apart, and pushed out one after the other.
+    #[test]
+    fn texts_with_the_same_tag_are_told_apart() {
+        let field = FieldRef::parse("fd.name").expect("a field");
+        let plan = ColumnPlan {
+            field,
+            nodes: 1,
+            groups: vec![1],
+        };
+        let limits = Limits {
+            texts: 1,
+            text_bytes: 8,
+            ..Limits::default()
+        };
+        let mut column = Column::new(&plan, &limits);
+        let mut same: Vec<[u8; 4]> = Vec::new();
+        let mut wanted = None;
+        for number in 0_u32.. {
+            let text = number.to_be_bytes();
+            let place = column.place(&text).expect("short enough") as usize;
+            if *wanted.get_or_insert(column.tags[place]) == column.tags[place] {
+                same.push(text);
+                if same.len() == WAYS + 1 {
+                    break;
+                }
+            }
+        }
+        let mut column = Column::new(&plan, &limits);
+        for (turn, text) in same.iter().enumerate() {
+            let place = column.place(text).expect("short enough");
+            assert_eq!(column.node(place, 0), None);
+            column.set_node(place, 0, turn % 2 == 0);
+            assert_eq!(column.text(place), Some(&text[..]));
+        }
+        for (turn, text) in same.iter().enumerate().skip(1) {
+            let place = column.place(text).expect("short enough");
+            assert_eq!(column.node(place, 0), Some(turn % 2 == 0), "still there");
+        }
+        let place = column.place(&same[0]).expect("short enough");
+        assert_eq!(column.node(place, 0), None, "pushed out");
+        assert_eq!(column.place(b"too long a text"), None);
+        assert_eq!(column.text(Column::MISSING), None);
     }
 }

@@ -18,15 +18,15 @@ mod evaluator;
 mod key;
 mod leaf;
 mod memory;
-
-use std::ops::Range;
+mod plan;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 use vedette_event::{EventType, FieldRef};
 
 use crate::typed::{Expr, Rhs, Rule};
-use build::{Builder, NEVER, Node, NodeId, Shape};
+use build::{Builder, NEVER, Node, NodeId};
 use leaf::Leaf;
+use plan::RuleList;
 
 pub use evaluator::{Cost, Evaluator, Mode};
 pub use memory::Limits;
@@ -40,8 +40,7 @@ pub struct Program {
     nodes: Vec<Node>,
     children: Vec<NodeId>,
     leaves: Vec<Leaf>,
-    /// Text fields whose nodes are remembered by text, with the number of such nodes.
-    columns: Vec<(FieldRef, u32)>,
+    columns: Vec<ColumnPlan>,
     /// Number of nodes that depend on the process alone.
     process_bits: u32,
     lists: Vec<RuleList>,
@@ -51,34 +50,17 @@ pub struct Program {
     rules: usize,
 }
 
+/// A text field for which values are remembered by text.
+#[derive(Debug)]
+struct ColumnPlan {
+    field: FieldRef,
+    /// Number of nodes that depend on it alone.
+    nodes: u32,
+    /// Words of each set of rules that is remembered with a text.
+    groups: Vec<u32>,
+}
+
 const NO_LIST: u16 = u16::MAX;
-
-/// The rules that can match at events of a type, in definition order, with their conditions specialised to it.
-#[derive(Debug, PartialEq, Eq, Hash)]
-struct RuleList {
-    rules: Vec<RuleIndex>,
-    roots: Vec<NodeId>,
-    /// What each rule needs: ranges of `conjuncts`.
-    needs: Vec<Range<u32>>,
-    conjuncts: Vec<Conjunct>,
-    /// Sets of rules (bits, as many words as the list has), one after the other.
-    masks: Vec<u64>,
-}
-
-/// A part without which a rule cannot match.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct Conjunct {
-    node: NodeId,
-    /// First word in `masks` of the set of rules that need it.
-    mask: u32,
-}
-
-impl RuleList {
-    /// Words of a set of these rules.
-    fn words(&self) -> usize {
-        self.rules.len().div_ceil(64)
-    }
-}
 
 impl Program {
     /// Compiles `rules`; the evaluator names matching rules by their index in this slice.
@@ -103,6 +85,7 @@ impl Program {
             }
         }
         let mut lists = Vec::new();
+        let mut groups = vec![Vec::new(); builder.columns.len()];
         let mut known: FxHashMap<Vec<(RuleIndex, NodeId)>, u16> = FxHashMap::default();
         let mut done = FxHashMap::default();
         let mut list_of = Vec::with_capacity(by_kind.len());
@@ -123,7 +106,7 @@ impl Program {
                 NO_LIST
             } else {
                 *known.entry(members).or_insert_with_key(|members| {
-                    lists.push(rule_list(&builder, members));
+                    lists.push(RuleList::new(&builder, &mut groups, members));
                     lists.len() as u16 - 1
                 })
             });
@@ -136,7 +119,16 @@ impl Program {
             nodes: builder.nodes,
             children: builder.children,
             leaves: builder.leaves,
-            columns: builder.columns,
+            columns: builder
+                .columns
+                .into_iter()
+                .zip(groups)
+                .map(|((field, nodes), groups)| ColumnPlan {
+                    field,
+                    nodes,
+                    groups,
+                })
+                .collect(),
             process_bits: builder.process_bits,
         }
     }
@@ -175,58 +167,6 @@ impl Program {
         Some((index.into(), self.lists.get(usize::from(index))?))
     }
 }
-
-/// The list of these rules with their specialised conditions.
-fn rule_list(builder: &Builder, members: &[(RuleIndex, NodeId)]) -> RuleList {
-    let words = members.len().div_ceil(64);
-    let mut masks: Vec<u64> = Vec::new();
-    let mut mask_of: FxHashMap<NodeId, u32> = FxHashMap::default();
-    for (place, (_, root)) in members.iter().enumerate() {
-        for node in needed(builder, root) {
-            let mask = *mask_of.entry(*node).or_insert_with(|| {
-                masks.resize(masks.len() + words, 0);
-                (masks.len() - words) as u32
-            });
-            masks[mask as usize + place / 64] |= 1 << (place % 64);
-        }
-    }
-    let mut conjuncts: Vec<Conjunct> = Vec::new();
-    let mut needs = Vec::new();
-    for (_, root) in members {
-        let start = conjuncts.len();
-        let parts = needed(builder, root).iter();
-        conjuncts.extend(parts.map(|node| Conjunct {
-            node: *node,
-            mask: mask_of[node],
-        }));
-        // What many rules need goes first: once false, it removes them all.
-        conjuncts[start..].sort_by_key(|part| {
-            let mask = &masks[part.mask as usize..][..words];
-            let sharing: u32 = mask.iter().map(|word| word.count_ones()).sum();
-            let cost = builder.nodes[part.node as usize].cost;
-            (cost.saturating_mul(SHARING_WEIGHT) / sharing, part.node)
-        });
-        needs.push(start as u32..conjuncts.len() as u32);
-    }
-    RuleList {
-        rules: members.iter().map(|(rule, _)| *rule).collect(),
-        roots: members.iter().map(|(_, root)| *root).collect(),
-        needs,
-        conjuncts,
-        masks,
-    }
-}
-
-/// The parts that all have to be true for `root` to be.
-fn needed<'a>(builder: &'a Builder, root: &'a NodeId) -> &'a [NodeId] {
-    match &builder.nodes[*root as usize].shape {
-        Shape::And(range) => &builder.children[range.start as usize..range.end as usize],
-        _ => std::slice::from_ref(root),
-    }
-}
-
-/// Keeps the quotient of cost and sharing apart for small costs.
-const SHARING_WEIGHT: u32 = 64;
 
 fn asked(rules: &[Rule]) -> Vec<FieldRef> {
     fn of_expr(expr: &Expr, out: &mut Vec<FieldRef>, seen: &mut FxHashSet<Vec<u8>>) {

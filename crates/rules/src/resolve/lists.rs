@@ -35,7 +35,7 @@ pub struct List {
 /// Every list, in order of definition.
 #[derive(Debug, Default)]
 pub struct Lists {
-    lists: Vec<List>,
+    all: Vec<List>,
     by_name: std::collections::HashMap<String, usize>,
     /// Lists whose names hold delimiters, which a word-wise look-up would not find.
     odd: Vec<usize>,
@@ -89,7 +89,7 @@ impl Lists {
             .filter(|&i| lists[i].name.is_empty() || lists[i].name.contains(is_delimiter))
             .collect();
         Self {
-            lists,
+            all: lists,
             by_name,
             odd,
         }
@@ -97,7 +97,7 @@ impl Lists {
 
     /// In order of definition.
     pub fn iter(&self) -> impl Iterator<Item = &List> {
-        self.lists.iter()
+        self.all.iter()
     }
 
     /// Replaces every list name in `text` by the list's items and marks the lists as used. Gives the names replaced.
@@ -109,11 +109,7 @@ impl Lists {
         waiting.extend(self.named_in(text.as_str()));
         let mut replaced = Vec::new();
         while let Some(index) = waiting.pop_first() {
-            let Some(list) = self
-                .lists
-                .get_mut(index)
-                .filter(|list| !list.name.is_empty())
-            else {
+            let Some(list) = self.all.get_mut(index).filter(|list| !list.name.is_empty()) else {
                 continue;
             };
             if !substitute_one(text, &list.name, &list.joined)? {
@@ -122,9 +118,9 @@ impl Lists {
             list.used = true;
             replaced.push(list.name.clone());
             // What was put in may name lists that come later in the order; earlier ones have had their turn.
-            let joined = std::mem::take(&mut self.lists[index].joined);
+            let joined = std::mem::take(&mut self.all[index].joined);
             waiting.extend(self.named_in(&joined).filter(|&i| i > index));
-            self.lists[index].joined = joined;
+            self.all[index].joined = joined;
         }
         Ok(replaced)
     }
@@ -209,7 +205,7 @@ mod tests {
             .collect();
         Lists {
             odd: Vec::new(),
-            lists,
+            all: lists,
             by_name,
         }
     }

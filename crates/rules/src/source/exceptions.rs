@@ -24,10 +24,10 @@ impl Reader {
             return Ok(out);
         };
         let all = context.down(Item::Exceptions, "", value.span);
-        for node in self.sequence(value, "exceptions", &all)? {
+        for node in node::sequence(value, "exceptions", &all)? {
             let unnamed = all.down(Item::Exception, "", node.span);
-            self.map(node, "an exception", &unnamed)?;
-            let name = self.text(node, "name", &unnamed)?;
+            node::map(node, "an exception", &unnamed)?;
+            let name = node::text(node, "name", &unnamed)?;
             let own = context.down(Item::Exception, &name, node.span);
             if out.iter().any(|other| other.name == name) {
                 self.warn(
@@ -51,7 +51,7 @@ impl Reader {
             let mut values = Vec::new();
             if let Some(list) = node::get(node, "values") {
                 let inner = own.down(Item::ExceptionValues, "", list.span);
-                for value in self.sequence(list, "values", &inner)? {
+                for value in node::sequence(list, "values", &inner)? {
                     values.push(entry(
                         value,
                         "",

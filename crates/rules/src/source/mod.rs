@@ -117,7 +117,7 @@ impl Reader {
 
     fn engine_version(&mut self, item: &Node, parent: &Context) -> Result<(), Box<Diagnostic>> {
         let context = parent.down(Item::RequiredEngineVersion, "", item.span);
-        let text = self.text(item, "required_engine_version", &context)?;
+        let text = node::text(item, "required_engine_version", &context)?;
         let version = match text.parse::<u32>() {
             Ok(minor) => crate::version::Version::new(0, minor, 0),
             Err(_) => text.parse().map_err(|why: crate::version::NotAVersion| {
@@ -137,29 +137,29 @@ impl Reader {
             return Ok(());
         };
         let context = parent.down(Item::RequiredPluginVersions, "", value.span);
-        let plugins = self.sequence(value, "required_plugin_versions", &context)?;
+        let plugins = node::sequence(value, "required_plugin_versions", &context)?;
         for plugin in plugins {
             let unnamed = context.down(Item::RequiredPluginVersionsEntry, "", plugin.span);
-            self.map(plugin, "a plugin requirement", &unnamed)?;
-            let name = self.text(plugin, "name", &unnamed)?;
+            node::map(plugin, "a plugin requirement", &unnamed)?;
+            let name = node::text(plugin, "name", &unnamed)?;
             let entry = context.down(Item::RequiredPluginVersionsEntry, &name, plugin.span);
-            let version = self.text(plugin, "version", &entry)?;
+            let version = node::text(plugin, "version", &entry)?;
             let mut any_of = vec![PluginVersion { name, version }];
             if let Some(alternatives) = node::get(plugin, "alternatives") {
-                for alternative in self.sequence(alternatives, "alternatives", &entry)? {
+                for alternative in node::sequence(alternatives, "alternatives", &entry)? {
                     let unnamed = entry.down(
                         Item::RequiredPluginVersionsAlternative,
                         "",
                         alternative.span,
                     );
-                    self.map(alternative, "an alternative", &unnamed)?;
-                    let name = self.text(alternative, "name", &unnamed)?;
+                    node::map(alternative, "an alternative", &unnamed)?;
+                    let name = node::text(alternative, "name", &unnamed)?;
                     let named = entry.down(
                         Item::RequiredPluginVersionsAlternative,
                         &name,
                         alternative.span,
                     );
-                    let version = self.text(alternative, "version", &named)?;
+                    let version = node::text(alternative, "version", &named)?;
                     any_of.push(PluginVersion { name, version });
                 }
             }
@@ -169,7 +169,7 @@ impl Reader {
     }
 
     fn list(&mut self, item: &Node, parent: &Context) -> Result<(), Box<Diagnostic>> {
-        let name = self.text(item, "list", &parent.down(Item::List, "", item.span))?;
+        let name = node::text(item, "list", &parent.down(Item::List, "", item.span))?;
         let context = parent.down(Item::List, &name, item.span);
         if !condition::is_bare_word(&name) {
             self.warn(
@@ -186,8 +186,8 @@ impl Reader {
         };
         let items = self.scalars(items, "items", &context)?;
         let append = self.append_flag(item, &context)?;
-        let overrides = self.overrides(item, &["items"], &["items"], &context)?;
-        self.not_both(append, &overrides, &context)?;
+        let overrides = node::overrides(item, &["items"], &["items"], &context)?;
+        node::not_both(append, &overrides, &context)?;
         self.unknown_keys(item, &["list", "items", "append", "override"], &context);
         let list = List {
             name,
@@ -204,7 +204,7 @@ impl Reader {
     }
 
     fn macro_object(&mut self, item: &Node, parent: &Context) -> Result<(), Box<Diagnostic>> {
-        let name = self.text(item, "macro", &parent.down(Item::Macro, "", item.span))?;
+        let name = node::text(item, "macro", &parent.down(Item::Macro, "", item.span))?;
         let context = parent.down(Item::Macro, &name, item.span);
         if !condition::is_identifier(&name) {
             self.warn(
@@ -216,12 +216,12 @@ impl Reader {
                 .expecting("a letter, then letters, digits and underscores"),
             );
         }
-        let condition = self.scalar(item, "condition", &context)?;
+        let condition = node::scalar(item, "condition", &context)?;
         let condition_context = context.down(Item::MacroCondition, "", condition.span);
         let condition = Text::of_scalar(self.file, condition);
         let append = self.append_flag(item, &context)?;
-        let overrides = self.overrides(item, &["condition"], &["condition"], &context)?;
-        self.not_both(append, &overrides, &context)?;
+        let overrides = node::overrides(item, &["condition"], &["condition"], &context)?;
+        node::not_both(append, &overrides, &context)?;
         self.unknown_keys(
             item,
             &["macro", "condition", "append", "override"],

@@ -69,106 +69,11 @@ impl Reader {
         }
     }
 
-    /// The scalar under a key, neither null nor empty.
-    pub(super) fn scalar<'n>(
-        &self,
-        item: &'n Node,
-        key: &str,
-        context: &Context,
-    ) -> Read<&'n Node> {
-        let Some(value) = get(item, key) else {
-            return Err(missing(key, context));
-        };
-        if value.is_null() {
-            return Err(wrong(
-                format!("nothing is written behind \"{key}\""),
-                context,
-            ));
-        }
-        let inner = context.down(Item::ValueFor, key, value.span);
-        match value.as_str() {
-            None => Err(wrong(
-                format!(
-                    "\"{key}\" must be a single value, and this is {}",
-                    value.describe()
-                ),
-                &inner,
-            )),
-            Some("") => Err(wrong(format!("\"{key}\" must not be empty"), &inner)),
-            Some(_) => Ok(value),
-        }
-    }
-
-    /// The text under a key.
-    pub(super) fn text(&self, item: &Node, key: &str, context: &Context) -> Read<String> {
-        self.scalar(item, key, context)
-            .map(|node| node.as_str().unwrap_or_default().to_owned())
-    }
-
-    /// The boolean under a key that may be missing.
-    pub(super) fn flag(&self, item: &Node, key: &str, context: &Context) -> Read<Option<bool>> {
-        if get(item, key).is_none() {
-            return Ok(None);
-        }
-        let node = self.scalar(item, key, context)?;
-        match yaml_bool(node.as_str().unwrap_or_default()) {
-            Some(value) => Ok(Some(value)),
-            None => {
-                let inner = context.down(Item::ValueFor, key, node.span);
-                Err(Box::new(
-                    wrong(format!("\"{key}\" is no boolean"), &inner).expecting("true or false"),
-                ))
-            }
-        }
-    }
-
-    /// The number under a key that may be missing.
-    pub(super) fn number(&self, item: &Node, key: &str, context: &Context) -> Read<Option<u64>> {
-        if get(item, key).is_none() {
-            return Ok(None);
-        }
-        let node = self.scalar(item, key, context)?;
-        match node.as_str().unwrap_or_default().parse() {
-            Ok(value) => Ok(Some(value)),
-            Err(_) => {
-                let inner = context.down(Item::ValueFor, key, node.span);
-                Err(Box::new(
-                    wrong(format!("\"{key}\" is no number"), &inner)
-                        .expecting("a number of milliseconds"),
-                ))
-            }
-        }
-    }
-
-    pub(super) fn map(&self, node: &Node, what: &str, context: &Context) -> Read<()> {
-        match node.as_map() {
-            Some(_) => Ok(()),
-            None => Err(wrong(
-                format!("{what} must be a map, and this is {}", node.describe()),
-                context,
-            )),
-        }
-    }
-
-    pub(super) fn sequence<'n>(
-        &self,
-        node: &'n Node,
-        what: &str,
-        context: &Context,
-    ) -> Read<&'n [Node]> {
-        node.as_seq().ok_or_else(|| {
-            wrong(
-                format!("\"{what}\" must be a list, and this is {}", node.describe()),
-                context,
-            )
-        })
-    }
-
     /// A sequence of scalars.
     pub(super) fn scalars(&self, node: &Node, key: &str, context: &Context) -> Read<Vec<String>> {
         let inner = context.down(Item::ValueFor, key, node.span);
         let mut out = Vec::new();
-        for item in self.sequence(node, key, &inner)? {
+        for item in sequence(node, key, &inner)? {
             match item.as_str() {
                 Some(text) if !item.is_null() => out.push(text.to_owned()),
                 _ => {
@@ -186,7 +91,7 @@ impl Reader {
 
     /// The deprecated `append` key.
     pub(super) fn append_flag(&mut self, item: &Node, context: &Context) -> Read<bool> {
-        let append = self.flag(item, "append", context)?.unwrap_or(false);
+        let append = flag(item, "append", context)?.unwrap_or(false);
         if append {
             self.warn(
                 Diagnostic::new(
@@ -198,74 +103,6 @@ impl Reader {
             );
         }
         Ok(append)
-    }
-
-    /// The `override` key, checked against what may be appended and replaced.
-    pub(super) fn overrides(
-        &mut self,
-        item: &Node,
-        appendable: &[&str],
-        replaceable: &[&str],
-        context: &Context,
-    ) -> Read<Overrides> {
-        let mut out = Overrides::default();
-        let Some(value) = get(item, "override") else {
-            return Ok(out);
-        };
-        let inner = context.down(Item::Overrides, "", value.span);
-        for (key_node, action) in value.as_map().unwrap_or_default() {
-            let key = key_node.as_str().unwrap_or_default();
-            let named = inner.down(Item::Overrides, key, key_node.span);
-            let (can_append, can_replace) = (appendable.contains(&key), replaceable.contains(&key));
-            let known = || closest(key, appendable.iter().chain(replaceable).copied());
-            match action.as_str() {
-                Some("append") if can_append => out.append.push(key.to_owned()),
-                Some("append") => {
-                    let message = format!("\"{key}\" cannot be appended to");
-                    let mut d = wrong(message, &named).suggesting(known());
-                    if can_replace {
-                        d = d.expecting("replace");
-                    }
-                    return Err(Box::new(d));
-                }
-                Some("replace") if can_replace => out.replace.push(key.to_owned()),
-                Some("replace") => {
-                    let message = format!("\"{key}\" cannot be replaced");
-                    return Err(Box::new(wrong(message, &named).suggesting(known())));
-                }
-                other => {
-                    let at = inner.down(Item::ValueFor, key, action.span);
-                    let message = format!(
-                        "\"{}\" is no way to override \"{key}\"",
-                        other.unwrap_or_default()
-                    );
-                    let allowed: Vec<&str> = [("append", can_append), ("replace", can_replace)]
-                        .iter()
-                        .filter(|a| a.1)
-                        .map(|a| a.0)
-                        .collect();
-                    return Err(Box::new(
-                        wrong(message, &at).expecting(allowed.join(" or ")),
-                    ));
-                }
-            }
-        }
-        Ok(out)
-    }
-
-    pub(super) fn not_both(
-        &self,
-        append: bool,
-        overrides: &Overrides,
-        context: &Context,
-    ) -> Read<()> {
-        if append && !overrides.is_empty() {
-            return Err(wrong(
-                "\"append\" and \"override\" exclude each other",
-                context,
-            ));
-        }
-        Ok(())
     }
 
     /// Warns about keys that nothing reads.
@@ -286,6 +123,147 @@ impl Reader {
             }
         }
     }
+}
+
+/// The scalar under a key, neither null nor empty.
+pub(super) fn scalar<'n>(item: &'n Node, key: &str, context: &Context) -> Read<&'n Node> {
+    let Some(value) = get(item, key) else {
+        return Err(missing(key, context));
+    };
+    if value.is_null() {
+        return Err(wrong(
+            format!("nothing is written behind \"{key}\""),
+            context,
+        ));
+    }
+    let inner = context.down(Item::ValueFor, key, value.span);
+    match value.as_str() {
+        None => Err(wrong(
+            format!(
+                "\"{key}\" must be a single value, and this is {}",
+                value.describe()
+            ),
+            &inner,
+        )),
+        Some("") => Err(wrong(format!("\"{key}\" must not be empty"), &inner)),
+        Some(_) => Ok(value),
+    }
+}
+
+/// The text under a key.
+pub(super) fn text(item: &Node, key: &str, context: &Context) -> Read<String> {
+    scalar(item, key, context).map(|node| node.as_str().unwrap_or_default().to_owned())
+}
+
+/// The boolean under a key that may be missing.
+pub(super) fn flag(item: &Node, key: &str, context: &Context) -> Read<Option<bool>> {
+    if get(item, key).is_none() {
+        return Ok(None);
+    }
+    let node = scalar(item, key, context)?;
+    if let Some(value) = yaml_bool(node.as_str().unwrap_or_default()) {
+        return Ok(Some(value));
+    }
+    let inner = context.down(Item::ValueFor, key, node.span);
+    let message = format!("\"{key}\" is no boolean");
+    Err(Box::new(wrong(message, &inner).expecting("true or false")))
+}
+
+/// The number under a key that may be missing.
+pub(super) fn number(item: &Node, key: &str, context: &Context) -> Read<Option<u64>> {
+    if get(item, key).is_none() {
+        return Ok(None);
+    }
+    let node = scalar(item, key, context)?;
+    if let Ok(value) = node.as_str().unwrap_or_default().parse() {
+        return Ok(Some(value));
+    }
+    let inner = context.down(Item::ValueFor, key, node.span);
+    let message = format!("\"{key}\" is no number");
+    Err(Box::new(
+        wrong(message, &inner).expecting("a number of milliseconds"),
+    ))
+}
+
+pub(super) fn map(node: &Node, what: &str, context: &Context) -> Read<()> {
+    match node.as_map() {
+        Some(_) => Ok(()),
+        None => Err(wrong(
+            format!("{what} must be a map, and this is {}", node.describe()),
+            context,
+        )),
+    }
+}
+
+pub(super) fn sequence<'n>(node: &'n Node, what: &str, context: &Context) -> Read<&'n [Node]> {
+    node.as_seq().ok_or_else(|| {
+        wrong(
+            format!("\"{what}\" must be a list, and this is {}", node.describe()),
+            context,
+        )
+    })
+}
+
+/// The `override` key, checked against what may be appended and replaced.
+pub(super) fn overrides(
+    item: &Node,
+    appendable: &[&str],
+    replaceable: &[&str],
+    context: &Context,
+) -> Read<Overrides> {
+    let mut out = Overrides::default();
+    let Some(value) = get(item, "override") else {
+        return Ok(out);
+    };
+    let inner = context.down(Item::Overrides, "", value.span);
+    for (key_node, action) in value.as_map().unwrap_or_default() {
+        let key = key_node.as_str().unwrap_or_default();
+        let named = inner.down(Item::Overrides, key, key_node.span);
+        let (can_append, can_replace) = (appendable.contains(&key), replaceable.contains(&key));
+        let known = || closest(key, appendable.iter().chain(replaceable).copied());
+        match action.as_str() {
+            Some("append") if can_append => out.append.push(key.to_owned()),
+            Some("append") => {
+                let message = format!("\"{key}\" cannot be appended to");
+                let mut d = wrong(message, &named).suggesting(known());
+                if can_replace {
+                    d = d.expecting("replace");
+                }
+                return Err(Box::new(d));
+            }
+            Some("replace") if can_replace => out.replace.push(key.to_owned()),
+            Some("replace") => {
+                let message = format!("\"{key}\" cannot be replaced");
+                return Err(Box::new(wrong(message, &named).suggesting(known())));
+            }
+            other => {
+                let at = inner.down(Item::ValueFor, key, action.span);
+                let message = format!(
+                    "\"{}\" is no way to override \"{key}\"",
+                    other.unwrap_or_default()
+                );
+                let allowed: Vec<&str> = [("append", can_append), ("replace", can_replace)]
+                    .iter()
+                    .filter(|a| a.1)
+                    .map(|a| a.0)
+                    .collect();
+                return Err(Box::new(
+                    wrong(message, &at).expecting(allowed.join(" or ")),
+                ));
+            }
+        }
+    }
+    Ok(out)
+}
+
+pub(super) fn not_both(append: bool, overrides: &Overrides, context: &Context) -> Read<()> {
+    if append && !overrides.is_empty() {
+        return Err(wrong(
+            "\"append\" and \"override\" exclude each other",
+            context,
+        ));
+    }
+    Ok(())
 }
 
 /// Booleans of YAML 1.1, which rule files are written in.

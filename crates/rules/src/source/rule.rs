@@ -48,7 +48,7 @@ const REPLACEABLE: [&str; 11] = [
 
 impl Reader {
     pub(super) fn rule(&mut self, item: &Node, parent: &Context) -> Read<()> {
-        let name = self.text(item, "rule", &parent.down(Item::Rule, "", item.span))?;
+        let name = node::text(item, "rule", &parent.down(Item::Rule, "", item.span))?;
         let context = parent.down(Item::Rule, &name, item.span);
         self.rule_parts(item, name, &context)?;
         self.unknown_keys(item, &KEYS, &context);
@@ -57,8 +57,8 @@ impl Reader {
 
     fn rule_parts(&mut self, item: &Node, name: String, context: &Context) -> Read<()> {
         let append = self.append_flag(item, context)?;
-        let overrides = self.overrides(item, &APPENDABLE, &REPLACEABLE, context)?;
-        self.not_both(append, &overrides, context)?;
+        let overrides = node::overrides(item, &APPENDABLE, &REPLACEABLE, context)?;
+        node::not_both(append, &overrides, context)?;
         if !overrides.is_empty() {
             return self.overriding(item, &name, &overrides, context);
         }
@@ -77,7 +77,7 @@ impl Reader {
             .iter()
             .all(|key| node::get(item, key).is_none())
         {
-            let Some(enabled) = self.flag(item, "enabled", context)? else {
+            let Some(enabled) = node::flag(item, "enabled", context)? else {
                 return Err(node::missing("condition", context));
             };
             self.warn(
@@ -95,14 +95,14 @@ impl Reader {
     }
 
     fn definition(&mut self, item: &Node, name: String, context: Context) -> Read<()> {
-        let condition = self.scalar(item, "condition", &context)?;
+        let condition = node::scalar(item, "condition", &context)?;
         let condition_context = context.down(Item::RuleCondition, "", condition.span);
-        let output = self.scalar(item, "output", &context)?;
+        let output = node::scalar(item, "output", &context)?;
         let output_context = context.down(Item::RuleOutput, "", output.span);
-        let desc = self.text(item, "desc", &context)?;
-        let priority = self.priority(item, &context)?;
+        let desc = node::text(item, "desc", &context)?;
+        let priority = priority(item, &context)?;
         let source = match node::get(item, "source") {
-            Some(_) => self.text(item, "source", &context)?,
+            Some(_) => node::text(item, "source", &context)?,
             None => "syscall".to_owned(),
         };
         let rule = Rule {
@@ -111,15 +111,11 @@ impl Reader {
             output: Text::of_scalar(self.file, output).trimmed(),
             priority,
             source,
-            enabled: self.flag(item, "enabled", &context)?.unwrap_or(true),
-            capture: self.flag(item, "capture", &context)?.unwrap_or(false),
-            capture_duration: self
-                .number(item, "capture_duration", &context)?
-                .unwrap_or(0),
-            warn_evttypes: self.flag(item, "warn_evttypes", &context)?.unwrap_or(true),
-            skip_if_unknown: self
-                .flag(item, "skip-if-unknown-filter", &context)?
-                .unwrap_or(false),
+            enabled: node::flag(item, "enabled", &context)?.unwrap_or(true),
+            capture: node::flag(item, "capture", &context)?.unwrap_or(false),
+            capture_duration: node::number(item, "capture_duration", &context)?.unwrap_or(0),
+            warn_evttypes: node::flag(item, "warn_evttypes", &context)?.unwrap_or(true),
+            skip_if_unknown: node::flag(item, "skip-if-unknown-filter", &context)?.unwrap_or(false),
             tags: self.tags(item, &context)?,
             exceptions: self.exceptions(item, &context, false)?,
             name,
@@ -139,6 +135,7 @@ impl Reader {
         overrides: &Overrides,
         context: &Context,
     ) -> Read<()> {
+        let mut actions = Vec::new();
         for (keys, word) in [
             (&overrides.append, "append"),
             (&overrides.replace, "replace"),
@@ -157,7 +154,7 @@ impl Reader {
                 self.change(item, key, &mut update, context)?;
             }
             let update = Box::new(update);
-            self.act(if word == "append" {
+            actions.push(if word == "append" {
                 Action::AppendRule(update)
             } else {
                 Action::ReplaceRule(update)
@@ -188,6 +185,9 @@ impl Reader {
                 ));
             }
         }
+        for action in actions {
+            self.act(action);
+        }
         Ok(())
     }
 
@@ -201,43 +201,21 @@ impl Reader {
         match key {
             "condition" => update.condition = Some(self.positioned(item, key, context)?),
             "output" => update.output = Some(self.positioned(item, key, context)?),
-            "desc" => update.desc = Some(self.text(item, key, context)?),
+            "desc" => update.desc = Some(node::text(item, key, context)?),
             "tags" => update.tags = Some(self.tags(item, context)?),
             "exceptions" => update.exceptions = Some(self.exceptions(item, context, true)?),
-            "priority" => update.priority = Some(self.priority(item, context)?),
-            "enabled" => update.enabled = self.flag(item, key, context)?,
-            "capture" => update.capture = self.flag(item, key, context)?,
-            "capture_duration" => update.capture_duration = self.number(item, key, context)?,
-            "warn_evttypes" => update.warn_evttypes = self.flag(item, key, context)?,
-            _ => update.skip_if_unknown = self.flag(item, key, context)?,
+            "priority" => update.priority = Some(priority(item, context)?),
+            "enabled" => update.enabled = node::flag(item, key, context)?,
+            "capture" => update.capture = node::flag(item, key, context)?,
+            "capture_duration" => update.capture_duration = node::number(item, key, context)?,
+            "warn_evttypes" => update.warn_evttypes = node::flag(item, key, context)?,
+            _ => update.skip_if_unknown = node::flag(item, key, context)?,
         }
         Ok(())
     }
 
     fn positioned(&self, item: &Node, key: &str, context: &Context) -> Read<Text> {
-        self.scalar(item, key, context)
-            .map(|node| Text::of_scalar(self.file, node))
-    }
-
-    fn priority(&self, item: &Node, context: &Context) -> Read<Priority> {
-        let node = self.scalar(item, "priority", context)?;
-        let text = node.as_str().unwrap_or_default();
-        text.parse().map_err(|why: vedette_event::UnknownPriority| {
-            let inner = context.down(Item::RulePriority, "", node.span);
-            let names = Priority::ALL.map(Priority::name);
-            let meant = closest(
-                &text.to_ascii_lowercase(),
-                names
-                    .map(str::to_ascii_lowercase)
-                    .iter()
-                    .map(String::as_str),
-            );
-            Box::new(
-                wrong(format!("\"{text}\" is no priority"), &inner)
-                    .expecting(why.to_string())
-                    .suggesting(meant),
-            )
-        })
+        node::scalar(item, key, context).map(|node| Text::of_scalar(self.file, node))
     }
 
     fn tags(&self, item: &Node, context: &Context) -> Read<BTreeSet<String>> {
@@ -246,4 +224,25 @@ impl Reader {
             Some(node) => Ok(self.scalars(node, "tags", context)?.into_iter().collect()),
         }
     }
+}
+
+fn priority(item: &Node, context: &Context) -> Read<Priority> {
+    let node = node::scalar(item, "priority", context)?;
+    let text = node.as_str().unwrap_or_default();
+    text.parse().map_err(|why: vedette_event::UnknownPriority| {
+        let inner = context.down(Item::RulePriority, "", node.span);
+        let names = Priority::ALL.map(Priority::name);
+        let meant = closest(
+            &text.to_ascii_lowercase(),
+            names
+                .map(str::to_ascii_lowercase)
+                .iter()
+                .map(String::as_str),
+        );
+        Box::new(
+            wrong(format!("\"{text}\" is no priority"), &inner)
+                .expecting(why.to_string())
+                .suggesting(meant),
+        )
+    })
 }

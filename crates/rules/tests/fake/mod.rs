@@ -63,6 +63,7 @@ pub(crate) struct Event<'p> {
     /// What `evt.type` says.
     pub(crate) type_name: &'static str,
     type_field: FieldRef,
+    num_field: FieldRef,
 }
 
 impl<'p> Event<'p> {
@@ -84,6 +85,7 @@ impl<'p> Event<'p> {
                 false => kind.name(),
             },
             type_field: field("evt.type"),
+            num_field: field("evt.num"),
         }
     }
 
@@ -116,6 +118,9 @@ impl Extract for Event<'_> {
     fn extract<'s>(&'s self, field: &FieldRef, room: &'s mut Values) -> Extracted<'s> {
         if field.id == self.type_field.id {
             return Extracted::One(Value::Text(self.type_name.as_bytes()));
+        }
+        if field.id == self.num_field.id {
+            return Extracted::One(Value::U64(self.num));
         }
         match self.given(field) {
             None => Extracted::Missing,

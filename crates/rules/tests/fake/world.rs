@@ -12,6 +12,7 @@ use super::{Dice, Facts, Given, Own, field};
 const FIELDS: &[&str] = &[
     "evt.type",
     "evt.type",
+    "evt.num",
     "proc.name",
     "proc.pname",
     "proc.cmdline",
@@ -317,7 +318,10 @@ impl World {
         let mut facts = Facts::new();
         for field in self.fields.clone() {
             let info = field.info();
-            if info.scope != scope || info.name == "evt.type" || self.dice.one_in(5) {
+            if info.scope != scope
+                || matches!(info.name, "evt.type" | "evt.num")
+                || self.dice.one_in(5)
+            {
                 continue;
             }
             let several = matches!(info.name, "proc.aname" | "fd.ip" | "fd.net" | "fd.port")

@@ -193,6 +193,13 @@ impl Converter {
     fn keep(&mut self, tid: i64, event: &RawEvent<'_>) {
         let (lengths, data) = event.parts();
         let len = lengths.len() + data.len();
+        if let Some(kept) = self.kept.get_mut(&tid) {
+            // The usual case: the thread is known, and its buffer is large enough.
+            if kept.bytes.capacity() >= len {
+                kept.set(event);
+                return;
+            }
+        }
         if len > MAX_KEPT_EVENT {
             if let Some(kept) = self.kept.get_mut(&tid) {
                 kept.live = false;
@@ -208,14 +215,9 @@ impl Converter {
         }
         let kept = self.kept.entry(tid).or_default();
         let before = kept.bytes.capacity();
-        kept.kind = event.kind.0;
-        kept.nparams = event.nparams() as u16;
-        kept.split = lengths.len();
         kept.bytes.clear();
         kept.bytes.reserve_exact(len);
-        kept.bytes.extend_from_slice(lengths);
-        kept.bytes.extend_from_slice(data);
-        kept.live = true;
+        kept.set(event);
         self.kept_bytes += kept.bytes.capacity() - before;
     }
 
@@ -223,13 +225,13 @@ impl Converter {
     fn build(&mut self, plan: &Plan, event: &RawEvent<'_>) {
         self.out.start(plan.kind);
         let mut kept = None;
-        if let Some(kind) = plan.start {
-            if let Some(start) = self.kept.get_mut(&event.tid) {
-                if start.live && start.kind == kind.0 {
-                    start.live = false;
-                    kept = start.event();
-                }
-            }
+        if let Some(kind) = plan.start
+            && let Some(start) = self.kept.get_mut(&event.tid)
+            && start.live
+            && start.kind == kind.0
+        {
+            start.live = false;
+            kept = start.event();
         }
         for source in &plan.sources {
             let found = match *source {
@@ -266,6 +268,17 @@ fn cut(bytes: &[u8], width: Option<u8>) -> &[u8] {
 }
 
 impl Kept {
+    fn set(&mut self, event: &RawEvent<'_>) {
+        let (lengths, data) = event.parts();
+        self.kind = event.kind.0;
+        self.nparams = event.nparams() as u16;
+        self.split = lengths.len();
+        self.bytes.clear();
+        self.bytes.extend_from_slice(lengths);
+        self.bytes.extend_from_slice(data);
+        self.live = true;
+    }
+
     fn event(&self) -> Option<RawEvent<'_>> {
         let (lengths, data) = self.bytes.split_at_checked(self.split)?;
         RawEvent::new(

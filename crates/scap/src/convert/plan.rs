@@ -61,8 +61,13 @@ pub(super) enum Source {
 pub(super) struct Plans {
     /// By type: the number of parameters that today's form has, [`ANY`] or [`NONE`].
     current: [u8; EVENT_TYPES],
-    plans: FxHashMap<(u16, u8), Plan>,
+    /// By type and number of parameters: the place of the plan in `found`, plus 1; 0 for none.
+    index: Vec<u16>,
+    found: Vec<Plan>,
 }
+
+/// Shapes of one type in [`Plans::index`].
+const SHAPES: usize = MAX_PARAMS + 1;
 
 /// Any number of parameters is today's form: the type never changed.
 const ANY: u8 = u8::MAX;
@@ -86,7 +91,11 @@ impl Plans {
     }
 
     pub(super) fn get(&self, kind: EventType, nparams: usize) -> Option<&Plan> {
-        self.plans.get(&(kind.0, u8::try_from(nparams).ok()?))
+        if nparams >= SHAPES {
+            return None;
+        }
+        let place = *self.index.get(usize::from(kind.0) * SHAPES + nparams)?;
+        self.found.get(usize::from(place).checked_sub(1)?)
     }
 }
 
@@ -110,15 +119,17 @@ fn compile() -> Plans {
     }
     let mut plans = Plans {
         current: [ANY; EVENT_TYPES],
-        plans: FxHashMap::default(),
+        index: vec![0; EVENT_TYPES * SHAPES],
+        found: Vec::new(),
     };
     for kind in EventType::all() {
         plans.current[usize::from(kind.0)] = current(kind);
     }
     for kind in EventType::all() {
-        for nparams in 0..=MAX_PARAMS as u8 {
-            if let Some(plan) = chain(&plans, &changes, kind, nparams) {
-                plans.plans.insert((kind.0, nparams), plan);
+        for nparams in 0..SHAPES {
+            if let Some(plan) = chain(&plans, &changes, kind, nparams as u8) {
+                plans.found.push(plan);
+                plans.index[usize::from(kind.0) * SHAPES + nparams] = plans.found.len() as u16;
             }
         }
     }
@@ -308,12 +319,12 @@ mod tests {
     #[test]
     fn every_plan_ends_in_todays_form() {
         let plans = plans();
-        for (&(from, nparams), plan) in &plans.plans {
+        for plan in &plans.found {
             if plan.action == Action::Emit {
                 let info = plan.kind.info().unwrap();
                 assert!(
                     plans.is_current(plan.kind, plan.sources.len()),
-                    "{from} with {nparams} becomes {} with {}",
+                    "{} with {}",
                     info.symbol,
                     plan.sources.len()
                 );

@@ -1,6 +1,8 @@
 //! Writes blocks by hand, in either byte order and in old versions that the writer does not write.
 #![allow(dead_code, reason = "each test file uses a part")]
 
+use vedette_scap::{ErrorKind, Item, Reader};
+
 /// A capture in the making.
 #[derive(Clone, Debug)]
 pub(crate) struct Blocks {
@@ -115,5 +117,41 @@ impl Blocks {
         } else {
             value.to_le_bytes().to_vec()
         }
+    }
+}
+
+/// Every item as text, then how reading ended.
+pub(crate) fn read(bytes: &[u8]) -> (Vec<String>, Option<ErrorKind>) {
+    let mut reader = Reader::new(bytes);
+    let mut items = Vec::new();
+    loop {
+        match reader.next() {
+            Ok(Some(item)) => items.push(describe(&item)),
+            Ok(None) => return (items, None),
+            Err(error) => {
+                assert!(reader.next().expect("an error comes once").is_none());
+                return (items, Some(error.kind));
+            }
+        }
+    }
+}
+
+/// The item without what says in which order the file was.
+fn describe(item: &Item<'_>) -> String {
+    match item {
+        Item::Section(header) => format!("section {}.{}", header.major, header.minor),
+        Item::Event(event) | Item::State(event) => {
+            let shown = matches!(item, Item::Event(_));
+            let params: Vec<_> = event.params().collect();
+            format!(
+                "event {} {} {} {} {} {shown} {params:?}",
+                event.num,
+                event.ts,
+                event.tid,
+                event.cpu,
+                event.kind.name()
+            )
+        }
+        other => format!("{other:?}"),
     }
 }

@@ -1,5 +1,6 @@
 //! Where the conformance captures are, and what real Falco says of them.
 #![allow(dead_code, reason = "each test file uses a part")]
+#![allow(clippy::print_stdout, reason = "a test without its data says so")]
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

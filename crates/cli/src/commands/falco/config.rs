@@ -16,9 +16,17 @@ impl Config {
     pub(super) fn read(name: &str, text: &str, overrides: &[String]) -> anyhow::Result<Self> {
         let parsed = vedette_yaml::parse(text);
         if let Some(error) = parsed.errors.first() {
-            bail!("{name}:{}:{}: {}", error.span.line, error.span.column, error.message);
+            bail!(
+                "{name}:{}:{}: {}",
+                error.span.line,
+                error.span.column,
+                error.message
+            );
         }
-        let mut tree = parsed.documents.first().map_or(Value::Null, |document| to_json(&document.root));
+        let mut tree = parsed
+            .documents
+            .first()
+            .map_or(Value::Null, |document| to_json(&document.root));
         if tree.is_null() {
             tree = Value::Object(Map::new());
         }
@@ -26,18 +34,22 @@ impl Config {
             bail!("{name}: expected a map of settings");
         }
         for option in overrides {
-            let (path, value) =
-                option.split_once('=').with_context(|| format!("-o {option}: expected key=value"))?;
+            let (path, value) = option
+                .split_once('=')
+                .with_context(|| format!("-o {option}: expected key=value"))?;
             set(&mut tree, path, scalar(value)).with_context(|| format!("-o {option}"))?;
         }
         let config = Self { tree };
-        config.check().with_context(|| format!("in configuration {name}"))?;
+        config
+            .check()
+            .with_context(|| format!("in configuration {name}"))?;
         Ok(config)
     }
 
     /// The setting at a path such as `engine.kind`.
     pub(super) fn get(&self, path: &str) -> Option<&Value> {
-        path.split('.').try_fold(&self.tree, |value, key| value.get(key))
+        path.split('.')
+            .try_fold(&self.tree, |value, key| value.get(key))
     }
 
     /// A boolean setting.
@@ -51,29 +63,60 @@ impl Config {
 
     /// A text setting; absent and empty are the same.
     pub(super) fn text(&self, path: &str) -> Option<&str> {
-        self.get(path).and_then(Value::as_str).filter(|text| !text.is_empty())
+        self.get(path)
+            .and_then(Value::as_str)
+            .filter(|text| !text.is_empty())
     }
 
     /// The least urgent priority that is loaded.
     pub(super) fn priority(&self) -> anyhow::Result<Priority> {
         let text = self.text("priority").unwrap_or("debug");
-        text.parse().map_err(|error| anyhow::anyhow!("priority `{text}`: {error}"))
+        text.parse()
+            .map_err(|error| anyhow::anyhow!("priority `{text}`: {error}"))
     }
 
     /// Rule files, under the new or the old name of the key.
     pub(super) fn rules_files(&self) -> Vec<String> {
         let value = self.get("rules_files").or_else(|| self.get("rules_file"));
         match value {
-            Some(Value::Array(items)) => items.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+            Some(Value::Array(items)) => items
+                .iter()
+                .filter_map(Value::as_str)
+                .map(str::to_owned)
+                .collect(),
             Some(Value::String(one)) => vec![one.clone()],
             _ => Vec::new(),
         }
     }
 
+    /// Event sources of the plugins that are loaded.
+    pub(super) fn plugin_sources(&self) -> Vec<String> {
+        let plugins = self
+            .get("load_plugins")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten();
+        let names = plugins.filter_map(Value::as_str);
+        let of = |name: &str| {
+            vedette_audit::Source::ALL
+                .into_iter()
+                .find(|source| source.plugin() == name)
+        };
+        names
+            .filter_map(of)
+            .map(|source| source.name().to_owned())
+            .collect()
+    }
+
     /// `rules:` selections in order: whether to enable, and what.
     pub(super) fn selections(&self) -> Vec<(bool, Selector)> {
         let mut out = Vec::new();
-        for item in self.get("rules").and_then(Value::as_array).into_iter().flatten() {
+        for item in self
+            .get("rules")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+        {
             for (verb, on) in [("enable", true), ("disable", false)] {
                 let Some(what) = item.get(verb) else { continue };
                 if let Some(rule) = what.get("rule").and_then(Value::as_str) {
@@ -90,9 +133,10 @@ impl Config {
     /// Whether suggested fields are appended to outputs.
     pub(super) fn suggested_output(&self) -> bool {
         match self.get("append_output") {
-            Some(Value::Array(items)) => {
-                items.iter().any(|item| item.get("suggested_output").is_some_and(|on| on == &Value::Bool(true)))
-            }
+            Some(Value::Array(items)) => items.iter().any(|item| {
+                item.get("suggested_output")
+                    .is_some_and(|on| on == &Value::Bool(true))
+            }),
             Some(Value::Object(item)) => item.get("suggested_output") != Some(&Value::Bool(false)),
             _ => true,
         }
@@ -104,13 +148,17 @@ impl Config {
         if self.bool("file_output.enabled", false) && self.text("file_output.filename").is_none() {
             bail!("file_output is enabled, but file_output.filename is empty; name a file");
         }
-        if self.bool("program_output.enabled", false) && self.text("program_output.program").is_none() {
+        if self.bool("program_output.enabled", false)
+            && self.text("program_output.program").is_none()
+        {
             bail!("program_output is enabled, but program_output.program is empty; name a command");
         }
         if self.bool("http_output.enabled", false) && self.text("http_output.url").is_none() {
             bail!("http_output is enabled, but http_output.url is empty; name a URL");
         }
-        if let Some(threshold) = self.get("syscall_event_drops.threshold").and_then(Value::as_f64)
+        if let Some(threshold) = self
+            .get("syscall_event_drops.threshold")
+            .and_then(Value::as_f64)
             && !(0.0..=1.0).contains(&threshold)
         {
             bail!("syscall_event_drops.threshold is {threshold}; expected a number from 0 to 1");
@@ -122,8 +170,13 @@ impl Config {
             .flatten()
             .filter_map(Value::as_str)
             .collect();
-        if let Some(unknown) = actions.iter().find(|a| !["ignore", "log", "alert", "exit"].contains(a)) {
-            bail!("syscall_event_drops.actions holds `{unknown}`; expected ignore, log, alert or exit");
+        if let Some(unknown) = actions
+            .iter()
+            .find(|a| !["ignore", "log", "alert", "exit"].contains(a))
+        {
+            bail!(
+                "syscall_event_drops.actions holds `{unknown}`; expected ignore, log, alert or exit"
+            );
         }
         if actions.contains(&"ignore") && (actions.contains(&"log") || actions.contains(&"alert")) {
             bail!("syscall_event_drops.actions holds `ignore` beside another action; choose one");
@@ -183,7 +236,10 @@ fn to_json(node: &Node) -> Value {
         Kind::Scalar(text, _) => Value::String(text.clone()),
         Kind::Seq(items) => Value::Array(items.iter().map(to_json).collect()),
         Kind::Map(entries) => Value::Object(
-            entries.iter().filter_map(|(k, v)| Some((k.as_str()?.to_owned(), to_json(v)))).collect(),
+            entries
+                .iter()
+                .filter_map(|(k, v)| Some((k.as_str()?.to_owned(), to_json(v))))
+                .collect(),
         ),
     }
 }
@@ -193,9 +249,9 @@ fn scalar(text: &str) -> Value {
         "true" | "yes" | "on" => Value::Bool(true),
         "false" | "no" | "off" => Value::Bool(false),
         _ => match text.parse::<f64>() {
-            Ok(number) if number.is_finite() => {
-                text.parse::<i64>().map_or_else(|_| Value::from(number), Value::from)
-            }
+            Ok(number) if number.is_finite() => text
+                .parse::<i64>()
+                .map_or_else(|_| Value::from(number), Value::from),
             _ => Value::String(text.to_owned()),
         },
     }
@@ -213,13 +269,20 @@ fn set(tree: &mut Value, path: &str, value: Value) -> anyhow::Result<()> {
         if !at.is_object() {
             *at = Value::Object(Map::new());
         }
-        at = at.as_object_mut().map(|map| map.entry(key).or_insert(Value::Null)).context("a map")?;
+        at = at
+            .as_object_mut()
+            .map(|map| map.entry(key).or_insert(Value::Null))
+            .context("a map")?;
         let Some(index) = index else { continue };
         if !at.is_array() {
             *at = Value::Array(Vec::new());
         }
         let items = at.as_array_mut().context("a list")?;
-        let index = if index.is_empty() { items.len() } else { index.parse().context("expected a number in []")? };
+        let index = if index.is_empty() {
+            items.len()
+        } else {
+            index.parse().context("expected a number in []")?
+        };
         // An override names an element that is there or the next one.
         anyhow::ensure!(index <= items.len(), "there is no element {index}");
         if index == items.len() {
@@ -237,9 +300,19 @@ mod tests {
 
     #[test]
     fn overrides_reach_into_lists_and_selections_keep_their_order() {
-        let options = ["rules[].disable.rule=*", "rules[].enable.tag=c", "json_output=true", "priority=ERROR"];
+        let options = [
+            "rules[].disable.rule=*",
+            "rules[].enable.tag=c",
+            "json_output=true",
+            "priority=ERROR",
+        ];
         let options = options.map(str::to_owned);
-        let config = Config::read("falco.yaml", "json_output: false\nengine: {kind: modern_ebpf}\n", &options).unwrap();
+        let config = Config::read(
+            "falco.yaml",
+            "json_output: false\nengine: {kind: modern_ebpf}\n",
+            &options,
+        )
+        .unwrap();
         assert!(config.bool("json_output", false));
         assert_eq!(config.priority().unwrap(), Priority::Error);
         assert_eq!(config.text("engine.kind"), Some("modern_ebpf"));
@@ -252,20 +325,31 @@ mod tests {
     #[test]
     fn unusable_settings_are_refused_by_name() {
         for (text, fault) in [
-            ("file_output: {enabled: true, filename: ''}", "file_output.filename"),
+            (
+                "file_output: {enabled: true, filename: ''}",
+                "file_output.filename",
+            ),
             ("syscall_event_drops: {threshold: 1.5}", "threshold"),
-            ("syscall_event_drops: {actions: [ignore, log]}", "beside another"),
+            (
+                "syscall_event_drops: {actions: [ignore, log]}",
+                "beside another",
+            ),
             ("rule_matching: some", "first or all"),
             ("[1", "expected"),
         ] {
             let error = format!("{:#}", Config::read("f", text, &[]).unwrap_err());
-            assert!(error.contains(fault) || fault == "expected", "{text}: {error}");
+            assert!(
+                error.contains(fault) || fault == "expected",
+                "{text}: {error}"
+            );
         }
     }
 
     #[test]
     fn wildcards_match_anything_between() {
-        assert!(wildcard(b"open_*", b"open_1") && wildcard(b"*", b"") && wildcard(b"a*b*c", b"axxbxxc"));
+        assert!(
+            wildcard(b"open_*", b"open_1") && wildcard(b"*", b"") && wildcard(b"a*b*c", b"axxbxxc")
+        );
         assert!(!wildcard(b"open_*", b"close") && !wildcard(b"a*b", b"axxbx"));
     }
 }

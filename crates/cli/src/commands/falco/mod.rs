@@ -48,13 +48,34 @@ struct Line {
     list: bool,
     describe: Option<String>,
     version: bool,
+    sources: Vec<String>,
 }
 
 /// Options with a value that have no meaning here.
-const IGNORED_WITH_VALUE: &[&str] =
-    &["-M", "--duration-to-tot", "--enable-source", "--disable-source", "-p", "--print", "-P", "--pidfile", "-s", "-T"];
+const IGNORED_WITH_VALUE: &[&str] = &[
+    "-M",
+    "--duration-to-tot",
+    "--disable-source",
+    "-p",
+    "--print",
+    "-P",
+    "--pidfile",
+    "-s",
+    "-T",
+];
 /// Options without a value that have no meaning here.
-const IGNORED: &[&str] = &["-A", "-b", "--print-base64", "-d", "--daemon", "-U", "--unbuffered", "-v", "--verbose", "--dry-run"];
+const IGNORED: &[&str] = &[
+    "-A",
+    "-b",
+    "--print-base64",
+    "-d",
+    "--daemon",
+    "-U",
+    "--unbuffered",
+    "-v",
+    "--verbose",
+    "--dry-run",
+];
 
 /// Runs the subcommand.
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
@@ -72,7 +93,8 @@ fn act(args: &Args) -> anyhow::Result<ExitCode> {
     let line = read_line(&args.words)?;
     let (name, text) = match &line.config {
         Some(path) => {
-            let text = std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
+            let text = std::fs::read_to_string(path)
+                .with_context(|| format!("reading {}", path.display()))?;
             (path.display().to_string(), text)
         }
         None => (String::from("the built-in configuration"), String::new()),
@@ -81,20 +103,46 @@ fn act(args: &Args) -> anyhow::Result<ExitCode> {
     if line.version {
         return print_version(config.bool("json_output", false));
     }
-    let append_output = if config.suggested_output() { vec![AppendOutput::suggested()] } else { Vec::new() };
-    let options = Options { append_output, strict: true, ..Options::default() };
+    let append_output = if config.suggested_output() {
+        vec![AppendOutput::suggested()]
+    } else {
+        Vec::new()
+    };
+    // As in Falco, a source is there when its plugin is loaded.
+    let sources = [config.plugin_sources(), line.sources.clone()].concat();
+    let options = Options {
+        append_output,
+        strict: true,
+        sources: Some(sources),
+        ..Options::default()
+    };
     if !line.validate.is_empty() {
         return validate::run(&line.validate, &options, config.bool("json_output", false));
     }
-    let paths = if line.rules.is_empty() { config.rules_files().into_iter().map(PathBuf::from).collect() } else { line.rules };
-    anyhow::ensure!(!paths.is_empty(), "no rules: name files with -r or rules_files");
+    let paths = if line.rules.is_empty() {
+        config
+            .rules_files()
+            .into_iter()
+            .map(PathBuf::from)
+            .collect()
+    } else {
+        line.rules
+    };
+    anyhow::ensure!(
+        !paths.is_empty(),
+        "no rules: name files with -r or rules_files"
+    );
     let files = rulefiles::read(&paths)?;
     let mut loaded = vedette_rules::load(&files, &options);
     if rulefiles::complain(&loaded.diagnostics, &files, true)? > 0 {
         return Ok(ExitCode::from(1));
     }
     if line.list || line.describe.is_some() {
-        return validate::describe(&loaded, line.describe.as_deref(), config.bool("json_output", false));
+        return validate::describe(
+            &loaded,
+            line.describe.as_deref(),
+            config.bool("json_output", false),
+        );
     }
     for (on, selector) in config.selections() {
         for rule in &mut loaded.rules {
@@ -111,11 +159,17 @@ fn read_line(words: &[OsString]) -> anyhow::Result<Line> {
     let mut words = words.iter().map(|word| word.to_string_lossy().into_owned());
     while let Some(word) = words.next() {
         let (option, glued) = match word.split_once('=') {
-            Some((option, value)) if option.starts_with("--") => (option.to_owned(), Some(value.to_owned())),
+            Some((option, value)) if option.starts_with("--") => {
+                (option.to_owned(), Some(value.to_owned()))
+            }
             _ => (word.clone(), None),
         };
-        let mut value =
-            || glued.clone().or_else(|| words.next()).with_context(|| format!("{option} needs a value"));
+        let mut value = || {
+            glued
+                .clone()
+                .or_else(|| words.next())
+                .with_context(|| format!("{option} needs a value"))
+        };
         match option.as_str() {
             "-c" | "--config" => line.config = Some(value()?.into()),
             "-o" | "--option" => line.overrides.push(value()?),
@@ -124,6 +178,7 @@ fn read_line(words: &[OsString]) -> anyhow::Result<Line> {
             "-L" => line.list = true,
             "-l" => line.describe = Some(value()?),
             "--version" => line.version = true,
+            "--enable-source" => line.sources.push(value()?),
             other if IGNORED_WITH_VALUE.contains(&other) => drop(value()?),
             other if IGNORED.contains(&other) => {}
             other => bail!("option {other} is not among those of Falco that are supported here"),
@@ -151,26 +206,48 @@ fn print_version(as_json: bool) -> anyhow::Result<ExitCode> {
 /// The input that the configuration names: a capture, or the file that a log plugin would open.
 fn input_of(config: &Config) -> anyhow::Result<PathBuf> {
     if config.text("engine.kind") == Some("replay") {
-        let file = config.text("engine.replay.capture_file").context("engine.replay.capture_file is empty")?;
+        let file = config
+            .text("engine.replay.capture_file")
+            .context("engine.replay.capture_file is empty")?;
         return Ok(file.into());
     }
-    let plugins = config.get("plugins").and_then(Value::as_array).into_iter().flatten();
-    let opened = plugins.filter_map(|plugin| plugin.get("open_params")?.as_str()).find(|params| !params.is_empty());
+    let plugins = config
+        .get("plugins")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten();
+    let opened = plugins
+        .filter_map(|plugin| plugin.get("open_params")?.as_str())
+        .find(|params| !params.is_empty());
     match opened {
         Some(params) => Ok(params.into()),
-        None => bail!("nothing to read: this command replays (engine.kind=replay, or open_params of a log plugin)"),
+        None => bail!(
+            "nothing to read: this command replays (engine.kind=replay, or open_params of a log plugin)"
+        ),
     }
 }
 
 fn replay_and_report(config: &Config, loaded: &Loaded) -> anyhow::Result<ExitCode> {
     let hostname: Arc<str> = hostname::current().into();
     let settings = Settings {
-        mode: if config.text("rule_matching") == Some("all") { Mode::All } else { Mode::First },
+        mode: if config.text("rule_matching") == Some("all") {
+            Mode::All
+        } else {
+            Mode::First
+        },
         least: config.priority()?,
         hostname: Arc::clone(&hostname),
-        time: if config.bool("time_format_iso_8601", false) { TimeStyle::Iso8601 } else { TimeStyle::Clock },
+        time: if config.bool("time_format_iso_8601", false) {
+            TimeStyle::Iso8601
+        } else {
+            TimeStyle::Clock
+        },
     };
-    let mut sources: Vec<&str> = loaded.rules.iter().map(|rule| rule.rule.source.as_str()).collect();
+    let mut sources: Vec<&str> = loaded
+        .rules
+        .iter()
+        .map(|rule| rule.rule.source.as_str())
+        .collect();
     sources.sort_unstable();
     sources.dedup();
     let set = |source: &str| Arc::new(RuleSet::compile(&loaded.rules, source, settings.clone()));
@@ -179,7 +256,12 @@ fn replay_and_report(config: &Config, loaded: &Loaded) -> anyhow::Result<ExitCod
         passes: 1,
         threads: 1,
         source: None,
-        rules: Rules(sources.into_iter().map(|source| (source.to_owned(), set(source))).collect()),
+        rules: Rules(
+            sources
+                .into_iter()
+                .map(|source| (source.to_owned(), set(source)))
+                .collect(),
+        ),
         hostname,
         progress: Arc::new(Progress::default()),
     };
@@ -215,13 +297,20 @@ fn outputs(config: &Config, json: bool, keys: JsonKeys) -> anyhow::Result<Fanout
         specs.push("syslog".to_owned());
     }
     let enabled = |section: &str, key: &str| {
-        config.bool(&format!("{section}.enabled"), false).then(|| config.text(&format!("{section}.{key}"))).flatten()
+        config
+            .bool(&format!("{section}.enabled"), false)
+            .then(|| config.text(&format!("{section}.{key}")))
+            .flatten()
     };
     if let Some(path) = enabled("file_output", "filename") {
         specs.push(format!("file:{path}"));
     }
     if let Some(program) = enabled("program_output", "program") {
-        let keep = if config.bool("program_output.keep_alive", false) { "?keep=yes" } else { "" };
+        let keep = if config.bool("program_output.keep_alive", false) {
+            "?keep=yes"
+        } else {
+            ""
+        };
         specs.push(format!("program:{program}{keep}"));
     }
     if let Some(url) = enabled("http_output", "url") {
@@ -229,7 +318,9 @@ fn outputs(config: &Config, json: bool, keys: JsonKeys) -> anyhow::Result<Fanout
     }
     for text in specs {
         let spec: Spec = text.parse()?;
-        let output = spec.open(format).with_context(|| format!("output {text}"))?;
+        let output = spec
+            .open(format)
+            .with_context(|| format!("output {text}"))?;
         fanout.add(text, spec.filter.clone(), format, output);
     }
     Ok(fanout)
@@ -241,17 +332,30 @@ fn summary(outcome: &Outcome) -> std::io::Result<()> {
     let all: u64 = outcome.counts.iter().map(|count| count.alerts).sum();
     writeln!(out, "Events detected: {all}\nRule counts by severity:")?;
     for priority in Priority::ALL {
-        let alerts: u64 =
-            outcome.counts.iter().filter(|count| count.priority == priority).map(|count| count.alerts).sum();
+        let alerts: u64 = outcome
+            .counts
+            .iter()
+            .filter(|count| count.priority == priority)
+            .map(|count| count.alerts)
+            .sum();
         if alerts > 0 {
             // Falco writes the rule file's words here, not those of the alerts.
-            let name = if priority == Priority::Informational { "INFO".to_owned() } else { priority.name().to_uppercase() };
+            let name = if priority == Priority::Informational {
+                "INFO".to_owned()
+            } else {
+                priority.name().to_uppercase()
+            };
             writeln!(out, "   {name}: {alerts}")?;
         }
     }
     writeln!(out, "Triggered rules by rule name:")?;
     for count in &outcome.counts {
-        writeln!(out, "   {}: {}", crate::table::visible(&count.rule), count.alerts)?;
+        writeln!(
+            out,
+            "   {}: {}",
+            crate::table::visible(&count.rule),
+            count.alerts
+        )?;
     }
     Ok(())
 }

@@ -19,7 +19,10 @@ pub(super) fn run(paths: &[PathBuf], options: &Options, as_json: bool) -> anyhow
     let verdicts = verdicts(&files, options);
     let mut out = std::io::stdout().lock();
     if as_json {
-        let results: Vec<_> = verdicts.iter().map(|verdict| verdict.to_json(&names)).collect();
+        let results: Vec<_> = verdicts
+            .iter()
+            .map(|verdict| verdict.to_json(&names))
+            .collect();
         writeln!(out, "{}", json!({ "falco_load_results": results }))?;
     } else {
         for verdict in &verdicts {
@@ -35,12 +38,24 @@ pub(super) fn run(paths: &[PathBuf], options: &Options, as_json: bool) -> anyhow
         }
     }
     let accepted = verdicts.iter().all(Verdict::accepted);
-    Ok(if accepted { ExitCode::SUCCESS } else { ExitCode::from(1) })
+    Ok(if accepted {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(1)
+    })
 }
 
 /// `-L` and `-l NAME`: all rules, or one.
-pub(super) fn describe(loaded: &Loaded, name: Option<&str>, as_json: bool) -> anyhow::Result<ExitCode> {
-    let rules: Vec<_> = loaded.rules.iter().filter(|rule| name.is_none_or(|name| rule.rule.name == name)).collect();
+pub(super) fn describe(
+    loaded: &Loaded,
+    name: Option<&str>,
+    as_json: bool,
+) -> anyhow::Result<ExitCode> {
+    let rules: Vec<_> = loaded
+        .rules
+        .iter()
+        .filter(|rule| name.is_none_or(|name| rule.rule.name == name))
+        .collect();
     if let (Some(name), true) = (name, rules.is_empty()) {
         bail!("rule `{name}` is not loaded");
     }

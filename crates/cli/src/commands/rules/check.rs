@@ -31,12 +31,20 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let files = rulefiles::read(&args.files)?;
     let loaded = load(&files, &Options::default());
     let mut out = std::io::stdout().lock();
-    let errors = loaded.diagnostics.iter().filter(|diagnostic| diagnostic.is_error()).count();
+    let errors = loaded
+        .diagnostics
+        .iter()
+        .filter(|diagnostic| diagnostic.is_error())
+        .count();
     let warnings = loaded.diagnostics.len() - errors;
     match args.output {
         Listing::Json => {
             let names = Files(&files);
-            let all: Vec<_> = loaded.diagnostics.iter().map(|diagnostic| diagnostic.to_json(&names)).collect();
+            let all: Vec<_> = loaded
+                .diagnostics
+                .iter()
+                .map(|diagnostic| diagnostic.to_json(&names))
+                .collect();
             let summary = json!({
                 "files": files.iter().map(|(name, _)| name).collect::<Vec<_>>(),
                 "rules": loaded.rules.len(),
@@ -61,5 +69,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         }
     }
     let failed = errors > 0 || (args.strict && warnings > 0);
-    Ok(if failed { ExitCode::from(exit::FINDINGS) } else { ExitCode::SUCCESS })
+    Ok(if failed {
+        ExitCode::from(exit::FINDINGS)
+    } else {
+        ExitCode::SUCCESS
+    })
 }

@@ -40,7 +40,10 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let mut list = Vec::new();
     for rule in &loaded.rules {
         let typed = &rule.rule;
-        let wanted = args.source.as_ref().is_none_or(|source| *source == typed.source)
+        let wanted = args
+            .source
+            .as_ref()
+            .is_none_or(|source| *source == typed.source)
             && args.tag.as_ref().is_none_or(|tag| typed.tags.contains(tag))
             && args.priority.is_none_or(|least| typed.priority <= least);
         if !wanted {

@@ -35,7 +35,10 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         let names = loaded.rules.iter().map(|rule| rule.rule.name.as_str());
         match closest(&args.name, names) {
             Some(near) => bail!("there is no rule `{}`; did you mean `{near}`?", args.name),
-            None => bail!("there is no rule `{}`; `vedette rules list` shows them", args.name),
+            None => bail!(
+                "there is no rule `{}`; `vedette rules list` shows them",
+                args.name
+            ),
         }
     };
     let expanded = Printer::print(&rule.expanded);
@@ -63,7 +66,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
             writeln!(out, "{}", serde_json::to_string_pretty(&value)?)?;
         }
         Listing::Table => {
-            let mut row = |title: &str, text: &str| writeln!(out, "{title:<12} {}", visible(text.trim()));
+            let mut row =
+                |title: &str, text: &str| writeln!(out, "{title:<12} {}", visible(text.trim()));
             row("rule", &rule.rule.name)?;
             row("description", &rule.rule.desc)?;
             row("priority", rule.rule.priority.name())?;
@@ -74,7 +78,14 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
             row("macros", &rule.macros.join(", "))?;
             row("lists", &rule.lists.join(", "))?;
             row("output", &rule.output)?;
-            row("condition", &rule.condition.split_whitespace().collect::<Vec<_>>().join(" "))?;
+            row(
+                "condition",
+                &rule
+                    .condition
+                    .split_whitespace()
+                    .collect::<Vec<_>>()
+                    .join(" "),
+            )?;
             row("expanded", &expanded)?;
         }
     }

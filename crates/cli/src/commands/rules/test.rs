@@ -39,7 +39,10 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         let mut found = Vec::new();
         collect(path, &mut found)?;
         for file in found {
-            tests.entry(file.parent().unwrap_or(Path::new("")).to_owned()).or_default().push(file);
+            tests
+                .entry(file.parent().unwrap_or(Path::new("")).to_owned())
+                .or_default()
+                .push(file);
         }
     }
     let (mut passed, mut failed) = (0, 0);
@@ -59,14 +62,22 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
                     }
                     Err(why) => {
                         failed += 1;
-                        writeln!(out, "FAIL  {place}\n      {}", why.replace('\n', "\n      "))?;
+                        writeln!(
+                            out,
+                            "FAIL  {place}\n      {}",
+                            why.replace('\n', "\n      ")
+                        )?;
                     }
                 }
             }
         }
     }
     writeln!(out, "{passed} passed, {failed} failed")?;
-    Ok(if failed > 0 { ExitCode::from(exit::FINDINGS) } else { ExitCode::SUCCESS })
+    Ok(if failed > 0 {
+        ExitCode::from(exit::FINDINGS)
+    } else {
+        ExitCode::SUCCESS
+    })
 }
 
 fn collect(path: &Path, out: &mut Vec<PathBuf>) -> anyhow::Result<()> {
@@ -74,8 +85,12 @@ fn collect(path: &Path, out: &mut Vec<PathBuf>) -> anyhow::Result<()> {
         out.push(path.to_owned());
         return Ok(());
     }
-    for entry in fs::read_dir(path).with_context(|| format!("reading directory {}", path.display()))? {
-        let path = entry.with_context(|| format!("reading directory {}", path.display()))?.path();
+    for entry in
+        fs::read_dir(path).with_context(|| format!("reading directory {}", path.display()))?
+    {
+        let path = entry
+            .with_context(|| format!("reading directory {}", path.display()))?
+            .path();
         if path.is_dir() {
             collect(&path, out)?;
         } else if path.extension().is_some_and(|extension| extension == "md") {
@@ -96,7 +111,10 @@ struct Bench {
 impl Bench {
     fn load(dir: &Path) -> anyhow::Result<Self> {
         let files = rulefiles::read(&[dir.to_owned()])?;
-        let options = Options { append_output: Vec::new(), ..Options::default() };
+        let options = Options {
+            append_output: Vec::new(),
+            ..Options::default()
+        };
         let mut loaded: Loaded = load(&files, &options);
         let errors = rulefiles::complain(&loaded.diagnostics, &files, false)?;
         anyhow::ensure!(errors == 0, "the rules in {} do not load", dir.display());
@@ -104,7 +122,10 @@ impl Bench {
         for rule in &mut loaded.rules {
             rule.enabled = true;
             let file = &files[rule.context.last().place.file.0 as usize].0;
-            by_file.entry(file.clone()).or_default().insert(rule.rule.name.clone());
+            by_file
+                .entry(file.clone())
+                .or_default()
+                .insert(rule.rule.name.clone());
         }
         let settings = Settings {
             mode: Mode::All,
@@ -112,21 +133,34 @@ impl Bench {
             hostname: "test".into(),
             time: TimeStyle::Clock,
         };
-        let sources: BTreeSet<_> = loaded.rules.iter().map(|rule| rule.rule.source.clone()).collect();
-        let set = |source: &str| Arc::new(RuleSet::compile(&loaded.rules, source, settings.clone()));
+        let sources: BTreeSet<_> = loaded
+            .rules
+            .iter()
+            .map(|rule| rule.rule.source.clone())
+            .collect();
+        let set =
+            |source: &str| Arc::new(RuleSet::compile(&loaded.rules, source, settings.clone()));
         Ok(Self {
-            rules: Rules(sources.iter().map(|source| (source.clone(), set(source))).collect()),
+            rules: Rules(
+                sources
+                    .iter()
+                    .map(|source| (source.clone(), set(source)))
+                    .collect(),
+            ),
             source: sources.into_iter().next().unwrap_or_default(),
             by_file,
         })
     }
 
     fn run(&self, file: &Path) -> anyhow::Result<Vec<(Case, Result<(), String>)>> {
-        let text = fs::read_to_string(file).with_context(|| format!("reading {}", file.display()))?;
-        let cases = vedette_testkit::parse_markdown(&text).with_context(|| file.display().to_string())?;
-        let own = ["yaml", "yml"]
-            .iter()
-            .find_map(|extension| self.by_file.get(&file.with_extension(extension).display().to_string()));
+        let text =
+            fs::read_to_string(file).with_context(|| format!("reading {}", file.display()))?;
+        let cases =
+            vedette_testkit::parse_markdown(&text).with_context(|| file.display().to_string())?;
+        let own = ["yaml", "yml"].iter().find_map(|extension| {
+            self.by_file
+                .get(&file.with_extension(extension).display().to_string())
+        });
         cases
             .into_iter()
             .map(|case| {
@@ -144,7 +178,9 @@ impl Bench {
         let dir = file.parent().unwrap_or(Path::new(""));
         match &case.input {
             Input::Events(text) => {
-                let flag = |event: &vedette_event::EventInfo, param: &vedette_event::ParamInfo, name: &str| {
+                let flag = |event: &vedette_event::EventInfo,
+                            param: &vedette_event::ParamInfo,
+                            name: &str| {
                     vedette_state::flag_value(event.name, param.name, param.ty, name)
                 };
                 let script = vedette_testkit::parse_script(text, &flag)?;
@@ -152,7 +188,8 @@ impl Bench {
             }
             Input::Capture(path) => self.replay(&dir.join(path), None),
             Input::Records(text) => {
-                let records = tempfile::NamedTempFile::new().context("making a file for the records")?;
+                let records =
+                    tempfile::NamedTempFile::new().context("making a file for the records")?;
                 fs::write(records.path(), text).context("writing the records")?;
                 self.replay(records.path(), Some(self.source.clone()))
             }
@@ -165,12 +202,16 @@ impl Bench {
             state.boot(&Boot::Process(process.entry()));
         }
         let mut fired = Vec::new();
-        let Some(rules) = self.rules.of(SYSCALL) else { return fired };
+        let Some(rules) = self.rules.of(SYSCALL) else {
+            return fired;
+        };
         let mut detector = Detector::new(Arc::clone(rules));
         for step in &script.steps {
             let event = step.event();
             state.apply(&event);
-            detector.observe(&state.view(&event), |alert| fired.push(alert.rule.to_string()));
+            detector.observe(&state.view(&event), |alert| {
+                fired.push(alert.rule.to_string())
+            });
         }
         fired
     }
@@ -196,7 +237,11 @@ impl Bench {
 }
 
 /// Holds what fired against what the case wants.
-fn compare(case: &Case, mut alerts: Vec<String>, own: Option<&BTreeSet<String>>) -> Result<(), String> {
+fn compare(
+    case: &Case,
+    mut alerts: Vec<String>,
+    own: Option<&BTreeSet<String>>,
+) -> Result<(), String> {
     if !case.all_rules {
         let Some(own) = own else {
             return Err("there is no rules file of the same name beside this test".to_owned());
@@ -206,6 +251,16 @@ fn compare(case: &Case, mut alerts: Vec<String>, own: Option<&BTreeSet<String>>)
     if alerts == case.alerts {
         return Ok(());
     }
-    let show = |rules: &[String]| if rules.is_empty() { "nothing".to_owned() } else { rules.join("\n         ") };
-    Err(format!("expected {}\nfound    {}", show(&case.alerts), show(&alerts)))
+    let show = |rules: &[String]| {
+        if rules.is_empty() {
+            "nothing".to_owned()
+        } else {
+            rules.join("\n         ")
+        }
+    };
+    Err(format!(
+        "expected {}\nfound    {}",
+        show(&case.alerts),
+        show(&alerts)
+    ))
 }

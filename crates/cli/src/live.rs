@@ -1,0 +1,89 @@
+//! The live sensor at work: what was there before, then every event, until a signal or a limit ends it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use vedette_event::RawEvent;
+use vedette_sensor::bootstrap::{Fact, Scan};
+use vedette_sensor::{Config, Interest, Sensor, Stats};
+
+/// Pause when no event is ready; the sensor holds events back for about as long to put them in order.
+const PAUSE: Duration = Duration::from_millis(2);
+
+/// What the stream brings.
+pub(crate) enum Live<'a> {
+    /// Something that was there before the first event.
+    Before(Fact<'a>),
+    /// An event.
+    Event(RawEvent<'a>),
+}
+
+/// Signals and limits that end a run.
+pub(crate) struct Until {
+    stop: Arc<AtomicBool>,
+    deadline: Option<Instant>,
+}
+
+impl Until {
+    /// SIGINT and SIGTERM end the run, and `limit` does when it is given.
+    pub(crate) fn signalled(limit: Option<Duration>) -> anyhow::Result<Self> {
+        let stop = Arc::new(AtomicBool::new(false));
+        for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+            signal_hook::flag::register(signal, Arc::clone(&stop))
+                .context("listening for signals")?;
+        }
+        Ok(Self {
+            stop,
+            deadline: limit.map(|limit| Instant::now() + limit),
+        })
+    }
+
+    /// Ends the run.
+    pub(crate) fn stop(&self) {
+        self.stop.store(true, Relaxed);
+    }
+
+    fn reached(&self) -> bool {
+        self.stop.load(Relaxed)
+            || self
+                .deadline
+                .is_some_and(|deadline| Instant::now() >= deadline)
+    }
+}
+
+/// Starts the sensor, tells what was there, then hands out events until the run ends. `idle` is called whenever no event
+/// is ready. The figures of the sensor come back at the end.
+pub(crate) fn run(
+    interests: &[Interest],
+    until: &Until,
+    mut sink: impl FnMut(Live<'_>) -> anyhow::Result<()>,
+    mut idle: impl FnMut() -> anyhow::Result<()>,
+) -> anyhow::Result<Stats> {
+    let (mut sensor, _) = Sensor::start(&Config::default(), interests).context(
+        "starting the sensor (it needs root, or CAP_BPF and CAP_PERFMON, and a kernel with BTF)",
+    )?;
+    let mut failure = None;
+    // The rings fill while /proc is read, so nothing falls between the two; what both tell is told twice.
+    Scan::default().run(&mut |fact| {
+        if failure.is_none() {
+            failure = sink(Live::Before(fact)).err();
+        }
+    });
+    while failure.is_none() && !until.reached() {
+        let events = sensor.poll(|event| {
+            if failure.is_none() {
+                failure = sink(Live::Event(event)).err();
+            }
+        });
+        if events == 0 {
+            idle()?;
+            std::thread::sleep(PAUSE);
+        }
+    }
+    match failure {
+        Some(failure) => Err(failure),
+        None => sensor.stats().context("reading the sensor's counters"),
+    }
+}

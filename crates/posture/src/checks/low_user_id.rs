@@ -1,0 +1,38 @@
+//! User ids do not meet those of the node.
+//!
+//! # What it ensures
+//!
+//! Every container's `runAsUser`, its own or its pod's, is above 10000.
+//!
+//! # Why
+//!
+//! A low id is often a real user of the node, whose files a container that got out would own.
+//!
+//! # Example
+//!
+//! ```yaml
+//! securityContext: {runAsUser: 1000}
+//! ```
+//!
+//! # Fix
+//!
+//! Choose an id above 10000.
+
+use crate::check::{Check, Findings, Scope, Severity};
+use crate::identity::high_ids;
+use crate::input::Input;
+
+/// The check.
+pub(super) const CHECK: Check = Check {
+    id: "low-user-id",
+    severity: Severity::Low,
+    scope: Scope::Workload,
+    maps: &[],
+    stops: &[],
+    source: include_str!("low_user_id.rs"),
+    run,
+};
+
+fn run(input: &Input<'_>, out: &mut Findings<'_>) {
+    high_ids(input, out, "runAsUser", "user");
+}
