@@ -12,6 +12,7 @@ mod calls;
 mod compat;
 mod identity;
 mod network;
+mod overlay;
 mod processes;
 mod running;
 mod uring;
