@@ -1,10 +1,10 @@
 //! Findings in Kubernetes audit records: the deterministic types, and the list types.
 
-use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
 use serde_json::{Map, Value, json};
 
+use super::memory::Memory;
 use super::object::{
     containers, image_prefix, is_privileged, pod_spec, result, touches, writable_sensitive_mount,
 };
@@ -16,7 +16,7 @@ use crate::lists::{ListKind, Lists, Verdict};
 use crate::record::Record;
 use crate::source::Source;
 
-/// Bindings, roles and images that are remembered of each kind. A cluster with more has the oldest forgotten at random,
+/// Bindings, roles, volumes and images that are remembered of each kind. A cluster with more has the oldest forgotten,
 /// which costs a patched binding its role and a privileged image its being known.
 const MAX_REMEMBERED: usize = 50_000;
 
@@ -24,20 +24,33 @@ const MAX_REMEMBERED: usize = 50_000;
 const ADMIN_ROLES: [&str; 2] = ["cluster-admin", "admin"];
 
 /// What is remembered of a cluster.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct State {
     /// Role of each binding, by kind, namespace and name. A binding's role cannot change, and a patch does not show it.
-    roles: HashMap<String, String>,
-    /// Roles that were seen to allow everything.
-    wildcard_roles: HashSet<String>,
+    roles: Memory<String>,
+    /// Whether a role allows everything.
+    wildcard_roles: Memory<bool>,
     /// Images that ran privileged.
-    privileged_images: HashSet<String>,
+    privileged_images: Memory<()>,
     /// Paths of the node behind volumes, by name.
-    volumes: HashMap<String, String>,
+    volumes: Memory<String>,
     /// Volumes that claims are bound to, by namespace and name.
-    claims: HashMap<String, String>,
+    claims: Memory<String>,
     /// The namespace of Kubeflow was seen, so that Istio's gateway leads to its dashboard.
     kubeflow: bool,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self {
+            roles: Memory::new(MAX_REMEMBERED),
+            wildcard_roles: Memory::new(MAX_REMEMBERED),
+            privileged_images: Memory::new(MAX_REMEMBERED),
+            volumes: Memory::new(MAX_REMEMBERED),
+            claims: Memory::new(MAX_REMEMBERED),
+            kubeflow: false,
+        }
+    }
 }
 
 /// Parts of the control plane that do what others asked for: a finding is about who asked.
@@ -297,27 +310,6 @@ fn judge_write(out: &mut Out<'_, '_>, state: &mut State) {
     }
 }
 
-/// Remembers `key`, forgetting another when there are too many.
-fn remember<V>(map: &mut HashMap<String, V>, key: String, value: V) {
-    if map.len() >= MAX_REMEMBERED
-        && !map.contains_key(&key)
-        && let Some(other) = map.keys().next().cloned()
-    {
-        map.remove(&other);
-    }
-    map.insert(key, value);
-}
-
-fn remember_one(set: &mut HashSet<String>, key: String) -> bool {
-    if set.len() >= MAX_REMEMBERED
-        && !set.contains(&key)
-        && let Some(other) = set.iter().next().cloned()
-    {
-        set.remove(&other);
-    }
-    set.insert(key)
-}
-
 fn learn_role(call: &Call<'_>, state: &mut State) {
     let Some(role) = result(call.json) else {
         return;
@@ -335,12 +327,7 @@ fn learn_role(call: &Call<'_>, state: &mut State) {
         .any(|rule| {
             has(rule, "verbs", "*") && has(rule, "resources", "*") && has(rule, "apiGroups", "*")
         });
-    let key = call.subject();
-    if everything {
-        remember_one(&mut state.wildcard_roles, key);
-    } else {
-        state.wildcard_roles.remove(&key);
-    }
+    state.wildcard_roles.insert(call.subject(), everything);
 }
 
 /// Remembers what is behind a volume and which claim leads to it: a host path may be two objects away from the pod.
@@ -352,7 +339,7 @@ fn learn_volume(call: &Call<'_>, state: &mut State) {
     if call.resource == "persistentvolumeclaims" {
         if let Some(volume) = text(&["spec", "volumeName"]) {
             let claim = format!("{}/{}", call.namespace, call.name);
-            remember(&mut state.claims, claim, volume);
+            state.claims.insert(claim, volume);
         }
         return;
     }
@@ -362,24 +349,19 @@ fn learn_volume(call: &Call<'_>, state: &mut State) {
     };
     let namespace = text(&["spec", "claimRef", "namespace"]);
     if let (Some(namespace), Some(claim)) = (namespace, text(&["spec", "claimRef", "name"])) {
-        remember(
-            &mut state.claims,
-            format!("{namespace}/{claim}"),
-            call.name.clone(),
-        );
+        state
+            .claims
+            .insert(format!("{namespace}/{claim}"), call.name.clone());
     }
-    remember(&mut state.volumes, call.name.clone(), path);
+    state.volumes.insert(call.name.clone(), path);
 }
 
 /// True when the role of a binding gives power over everything.
 fn is_admin(role: &str, call: &Call<'_>, state: &State) -> bool {
+    let wildcard = |key: String| state.wildcard_roles.get(&key) == Some(&true);
     ADMIN_ROLES.contains(&role)
-        || state
-            .wildcard_roles
-            .contains(&format!("clusterroles /{role}"))
-        || state
-            .wildcard_roles
-            .contains(&format!("roles {}/{role}", call.namespace))
+        || wildcard(format!("clusterroles /{role}"))
+        || wildcard(format!("roles {}/{role}", call.namespace))
 }
 
 fn judge_binding(out: &mut Out<'_, '_>, state: &mut State) {
@@ -390,7 +372,7 @@ fn judge_binding(out: &mut Out<'_, '_>, state: &mut State) {
         .and_then(|binding| binding.path(&["roleRef", "name"]))
         .and_then(Json::to_text);
     if let Some(role) = &role {
-        remember(&mut state.roles, key.clone(), role.clone());
+        state.roles.insert(key.clone(), role.clone());
     }
     if call.verb != "create" && !touches(call.json, "subjects") {
         return;
@@ -523,7 +505,7 @@ fn judge_workload(out: &mut Out<'_, '_>, state: &mut State) {
     let mut new_image = None;
     for container in containers(spec).filter(|container| is_privileged(*container)) {
         if let Some(image) = image_prefix(container)
-            && remember_one(&mut state.privileged_images, image.clone())
+            && state.privileged_images.insert(image.clone(), ())
         {
             new_image.get_or_insert(image);
         }

@@ -8,6 +8,7 @@ pub mod catalogue;
 mod cloudtrail;
 mod credentials;
 mod k8s;
+mod memory;
 mod object;
 mod seen;
 mod sequence;
