@@ -10,6 +10,7 @@ mod credentials;
 mod k8s;
 mod memory;
 mod object;
+mod request;
 mod seen;
 mod sequence;
 mod store;
