@@ -25,7 +25,7 @@ fn main() -> io::Result<()> {
                 let (source, base) = (name(&source), name(&file));
                 let _ = writeln!(
                     table,
-                    "    Shipped {{ source: {source:?}, name: {:?}, text: include_str!({file:?}) }},",
+                    "    Shipped {{ name: {:?}, text: include_str!({file:?}) }},",
                     format!("rules/{source}/{base}")
                 );
             }

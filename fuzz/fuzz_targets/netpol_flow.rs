@@ -11,15 +11,25 @@ use vedette_netpol::load::from_sources;
 use vedette_netpol::model::World;
 
 fuzz_target!(|text: &str| {
-    let flows: Vec<Flow> = text.lines().take(16).filter_map(|line| Flow::parse(line).ok()).collect();
+    let flows: Vec<Flow> = text
+        .lines()
+        .take(16)
+        .filter_map(|line| Flow::parse(line).ok())
+        .collect();
     let mut world = World::default();
     complete(&mut world, &flows);
     let generated = generate(&world, &flows, &Options::default());
     for format in [Format::Kubernetes, Format::Calico, Format::Cilium] {
         let yaml = emit(&generated.policies, format);
-        let input = from_sources(&[Source { name: "out.yaml".into(), text: yaml.as_str().into() }]);
+        let input = from_sources(&[Source {
+            name: "out.yaml".into(),
+            text: yaml.as_str().into(),
+        }]);
         assert!(
-            !input.diagnostics.iter().any(|d| d.problem.message.contains("YAML")),
+            !input
+                .diagnostics
+                .iter()
+                .any(|d| d.problem.message.contains("YAML")),
             "{yaml}"
         );
     }

@@ -10,7 +10,10 @@ use vedette_netpol::load::from_sources;
 use vedette_netpol::traffic::Protocol;
 
 fuzz_target!(|text: &str| {
-    let input = from_sources(&[Source { name: "fuzz.yaml".into(), text: text.into() }]);
+    let input = from_sources(&[Source {
+        name: "fuzz.yaml".into(),
+        text: text.into(),
+    }]);
     for diagnostic in &input.diagnostics {
         let _ = diagnostic.to_string();
     }
@@ -21,7 +24,12 @@ fuzz_target!(|text: &str| {
     parties.push(Party::Stranger);
     for from in &parties {
         for to in &parties {
-            let question = Question { from: from.clone(), to: to.clone(), protocol: Protocol::TCP, port: 80 };
+            let question = Question {
+                from: from.clone(),
+                to: to.clone(),
+                protocol: Protocol::TCP,
+                port: 80,
+            };
             let plain = evaluate(&input.world, &assumptions, &question);
             assert_eq!(compiled.decide(&question), plain.decision, "{question:?}");
         }

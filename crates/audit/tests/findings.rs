@@ -61,6 +61,74 @@ fn scenarios_give_exactly_the_findings_of_the_table() {
     assert_eq!(got, expected);
 }
 
+/// The scenarios as an audit policy would record them that keeps fewer members of each event.
+fn leaner(folder: &Path, dropped: &[&str]) -> Vec<String> {
+    let mut got = Vec::new();
+    for file in files(folder, ".jsonl") {
+        let text: Vec<String> = std::fs::read_to_string(&file)
+            .unwrap()
+            .lines()
+            .map(|line| {
+                let mut event: serde_json::Value = serde_json::from_str(line).unwrap();
+                for member in dropped {
+                    event.as_object_mut().unwrap().remove(*member);
+                }
+                event.to_string()
+            })
+            .collect();
+        let mut detector = Detector::new(Origin::default(), Lists::new());
+        let mut hits = Vec::new();
+        vedette_audit::Splitter::new(None).feed(text.join("\n").as_bytes(), true, &mut |record| {
+            detector.observe(record.unwrap(), &mut hits);
+        });
+        got.extend(
+            hits.iter()
+                .map(|hit| format!("{}\t{}\t{}", stem(&file), hit.kind, hit.subject)),
+        );
+    }
+    got.sort();
+    got.dedup();
+    got
+}
+
+#[test]
+fn leaner_policies_lose_only_what_they_do_not_record() {
+    let Some(folder) = conformance("k8s_audit") else {
+        return;
+    };
+    let full = leaner(&folder, &[]);
+    let lost = |dropped: &[&str]| -> Vec<String> {
+        let kept = leaner(&folder, dropped);
+        assert!(kept.iter().all(|hit| full.contains(hit)));
+        full.iter()
+            .filter(|hit| !kept.contains(hit))
+            .cloned()
+            .collect()
+    };
+    // Level Request: the role of a binding that is only patched is not in the patch.
+    assert_eq!(
+        lost(&["responseObject"]),
+        [
+            "binding_patch_add_subject\tPolicy:Kubernetes/AdminAccessToDefaultServiceAccount\tclusterrolebindings /existing"
+        ]
+    );
+    // Level Metadata: who did what to which object, but nothing of what is in it.
+    let kept = leaner(&folder, &["requestObject", "responseObject"]);
+    let kinds: std::collections::BTreeSet<&str> = kept
+        .iter()
+        .map(|hit| hit.split('\t').nth(1).unwrap())
+        .collect();
+    assert_eq!(
+        kinds.into_iter().collect::<Vec<_>>(),
+        [
+            "CredentialAccess:Kubernetes/SuccessfulAnonymousAccess",
+            "Discovery:Kubernetes/SuccessfulAnonymousAccess",
+            "Execution:Kubernetes/ExecInKubeSystemPod",
+            "Persistence:Kubernetes/SuccessfulAnonymousAccess",
+        ]
+    );
+}
+
 #[test]
 fn background_traffic_gives_no_finding() {
     let Some(folder) = conformance("k8s_audit/background") else {

@@ -1,5 +1,10 @@
 //! `vedette netpol` as its users and CI files call it: answers, lines of JSON, exit codes.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test stops at the first thing that is not as it should be"
+)]
+
 use std::io::Write;
 use std::process::{Command, Output, Stdio};
 

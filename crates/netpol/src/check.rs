@@ -71,14 +71,19 @@ impl Probe {
         };
         let protocol = match value.get("protocol") {
             None | Some(Value::Null) => Protocol::TCP,
-            Some(Value::String(name)) => Protocol::parse(name)
-                .ok_or(ProbeError::Field("protocol", "TCP, UDP, SCTP, ICMP, ICMPv6 or a number"))?,
+            Some(Value::String(name)) => Protocol::parse(name).ok_or(ProbeError::Field(
+                "protocol",
+                "TCP, UDP, SCTP, ICMP, ICMPv6 or a number",
+            ))?,
             Some(number) => number
                 .as_u64()
                 .and_then(|n| u8::try_from(n).ok())
                 .filter(|n| *n > 0)
                 .map(Protocol)
-                .ok_or(ProbeError::Field("protocol", "a name or a number from 1 to 255"))?,
+                .ok_or(ProbeError::Field(
+                    "protocol",
+                    "a name or a number from 1 to 255",
+                ))?,
         };
         let port = match value.get("port") {
             None | Some(Value::Null) => None,
@@ -99,9 +104,19 @@ impl Probe {
             Some(Value::String(word)) => match word.to_ascii_lowercase().as_str() {
                 "allow" | "allowed" | "true" => Some(true),
                 "deny" | "denied" | "block" | "blocked" | "false" => Some(false),
-                _ => return Err(ProbeError::Field("expect", "true, false, allowed or denied")),
+                _ => {
+                    return Err(ProbeError::Field(
+                        "expect",
+                        "true, false, allowed or denied",
+                    ));
+                }
             },
-            Some(_) => return Err(ProbeError::Field("expect", "true, false, allowed or denied")),
+            Some(_) => {
+                return Err(ProbeError::Field(
+                    "expect",
+                    "true, false, allowed or denied",
+                ));
+            }
         };
         Ok(Self {
             from: text("from")?,
@@ -311,7 +326,10 @@ impl<'w> Checker<'w> {
             .compiled
             .get_or_insert_with(|| Compiled::new(self.world, self.assumptions));
         let (Some(a), Some(b)) = (compiled.end(from), compiled.end(to)) else {
-            return failed(line, "name a port: only pods and addresses can be asked for all of them");
+            return failed(
+                line,
+                "name a port: only pods and addresses can be asked for all of them",
+            );
         };
         let found = compiled.connections(a, b);
         let all = ConnSet::protocol(probe.protocol);
@@ -404,7 +422,11 @@ fn summarise(
 /// An answer in words, for a terminal.
 pub fn explain(line: &Line) -> String {
     let port = line.port.as_ref().map_or_else(String::new, |port| {
-        format!(" {}", port.as_str().map_or_else(|| port.to_string(), str::to_owned))
+        format!(
+            " {}",
+            port.as_str()
+                .map_or_else(|| port.to_string(), str::to_owned)
+        )
     });
     let mut out = format!(
         "{}: {} -> {} {}{port}\n",

@@ -108,37 +108,41 @@ impl Pieces {
     }
 
     fn cut(self) -> impl Iterator<Item = ((Peer, Peer), [ConnSet; 2])> {
-        let outside = self.outside.into_iter().flat_map(|((other, incoming), sides)| {
-            let borders: Vec<IpRange> = sides.iter().flatten().map(|(range, _)| *range).collect();
-            let mut out = Vec::new();
-            for v6 in [false, true] {
-                if !borders.iter().any(|b| b.v6 == v6) {
-                    continue;
-                }
-                for piece in atoms(&borders, v6) {
-                    let at = |side: &[(IpRange, ConnSet)]| {
-                        let key = AddressKey {
-                            v6,
-                            number: piece.first,
+        let outside = self
+            .outside
+            .into_iter()
+            .flat_map(|((other, incoming), sides)| {
+                let borders: Vec<IpRange> =
+                    sides.iter().flatten().map(|(range, _)| *range).collect();
+                let mut out = Vec::new();
+                for v6 in [false, true] {
+                    if !borders.iter().any(|b| b.v6 == v6) {
+                        continue;
+                    }
+                    for piece in atoms(&borders, v6) {
+                        let at = |side: &[(IpRange, ConnSet)]| {
+                            let key = AddressKey {
+                                v6,
+                                number: piece.first,
+                            };
+                            side.iter()
+                                .find(|(r, _)| {
+                                    r.v6 == v6 && r.first <= key.number && key.number <= r.last
+                                })
+                                .map(|(_, set)| set.clone())
+                                .unwrap_or_default()
                         };
-                        side.iter()
-                            .find(|(r, _)| {
-                                r.v6 == v6 && r.first <= key.number && key.number <= r.last
-                            })
-                            .map(|(_, set)| set.clone())
-                            .unwrap_or_default()
-                    };
-                    let peer = Peer::External(piece);
-                    let pair = if incoming {
-                        (peer, other.clone())
-                    } else {
-                        (other.clone(), peer)
-                    };
-                    out.push((pair, [at(&sides[0]), at(&sides[1])]));
+                        let peer = Peer::External(piece);
+                        let pair = if incoming {
+                            (peer, other.clone())
+                        } else {
+                            (other.clone(), peer)
+                        };
+                        out.push((pair, [at(&sides[0]), at(&sides[1])]));
+                    }
                 }
-            }
-            out
-        });
+                out
+            });
         self.pairs.into_iter().chain(outside)
     }
 }

@@ -121,7 +121,11 @@ impl<'a> Reader<'a> {
         Err(ExpressionError { at, expected })
     }
 
-    fn need(&mut self, symbol: &'static str, expected: &'static str) -> Result<(), ExpressionError> {
+    fn need(
+        &mut self,
+        symbol: &'static str,
+        expected: &'static str,
+    ) -> Result<(), ExpressionError> {
         if self.take(Token::Symbol(symbol)) {
             Ok(())
         } else {
@@ -276,9 +280,7 @@ impl Expression {
             Self::Equal(key, value) => get(key) == Some(&**value),
             Self::NotEqual(key, value) => get(key) != Some(&**value),
             Self::Contains(key, value) => get(key).is_some_and(|have| have.contains(&**value)),
-            Self::StartsWith(key, value) => {
-                get(key).is_some_and(|have| have.starts_with(&**value))
-            }
+            Self::StartsWith(key, value) => get(key).is_some_and(|have| have.starts_with(&**value)),
             Self::EndsWith(key, value) => get(key).is_some_and(|have| have.ends_with(&**value)),
             Self::In(key, values) => {
                 get(key).is_some_and(|have| values.iter().any(|v| **v == *have))
@@ -324,7 +326,9 @@ impl Expression {
                 .take(3)
                 .fold(0u32, |word, &byte| word << 8 | u32::from(byte));
             for place in 0..=chunk.len() {
-                out.push(char::from(ALPHABET[(word >> (18 - 6 * place) & 63) as usize]));
+                out.push(char::from(
+                    ALPHABET[(word >> (18 - 6 * place) & 63) as usize],
+                ));
             }
         }
         out
@@ -404,7 +408,11 @@ mod tests {
 
     #[test]
     fn a_printed_selector_reads_back_the_same() {
-        for text in ["a not in {'x'}", "! (a contains '\"')", "global() || a ends with \"'\""] {
+        for text in [
+            "a not in {'x'}",
+            "! (a contains '\"')",
+            "global() || a ends with \"'\"",
+        ] {
             let parsed = Expression::parse(text).unwrap();
             assert_eq!(Expression::parse(&parsed.to_string()).unwrap(), parsed);
         }

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::evaluate::{
-    Assumptions, Directory, Matcher, Party, Resolved, ResolveError, Target, resolve,
+    Assumptions, Directory, Matcher, Party, ResolveError, Resolved, Target, resolve,
 };
 use crate::labels::Labels;
 use crate::model::{Namespace, Place, Pod, PortRef, World};
@@ -117,7 +117,10 @@ impl Flow {
                     let number = u8::try_from(v.as_u64()?).ok()?;
                     (number > 0).then_some(Protocol(number))
                 })
-                .ok_or(FlowError::Field("protocol", "a name such as TCP, or a number"))?,
+                .ok_or(FlowError::Field(
+                    "protocol",
+                    "a name such as TCP, or a number",
+                ))?,
         };
         let port = get("port").or_else(|| destination.and_then(|d| d.get("port")));
         let port = match port {
@@ -163,7 +166,12 @@ fn end(value: Option<&Value>) -> Option<FlowEnd> {
             Err(_) => FlowEnd::Reference(text.into()),
         });
     }
-    let get = |key: &str| value.get(key).and_then(Value::as_str).filter(|t| !t.is_empty());
+    let get = |key: &str| {
+        value
+            .get(key)
+            .and_then(Value::as_str)
+            .filter(|t| !t.is_empty())
+    };
     let name = get("workload").or_else(|| get("pod"));
     if let (Some(namespace), Some(name)) = (get("namespace"), name) {
         let pairs = value.get("labels").and_then(Value::as_object);
@@ -190,7 +198,10 @@ pub fn complete(world: &mut World, flows: &[Flow]) {
         .pods
         .iter()
         .flat_map(|pod| {
-            let owner = pod.owner.as_ref().map(|(_, name)| (pod.namespace.clone(), name.clone()));
+            let owner = pod
+                .owner
+                .as_ref()
+                .map(|(_, name)| (pod.namespace.clone(), name.clone()));
             std::iter::once((pod.namespace.clone(), pod.name.clone())).chain(owner)
         })
         .collect();
@@ -254,9 +265,11 @@ pub fn parties(
             kind,
             ..
         } => {
-            let exact = kind
-                .as_ref()
-                .and_then(|k| directory.find(world, &format!("{namespace}/{k}/{name}")).ok());
+            let exact = kind.as_ref().and_then(|k| {
+                directory
+                    .find(world, &format!("{namespace}/{k}/{name}"))
+                    .ok()
+            });
             match exact {
                 Some(place) => Ok(place),
                 None => directory.find(world, &format!("{namespace}/{name}")),

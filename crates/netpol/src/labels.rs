@@ -73,9 +73,10 @@ impl Requirement {
     /// The label key it speaks about.
     pub fn key(&self) -> &Arc<str> {
         match self {
-            Self::In(key, _) | Self::NotIn(key, _) | Self::Exists(key) | Self::DoesNotExist(key) => {
-                key
-            }
+            Self::In(key, _)
+            | Self::NotIn(key, _)
+            | Self::Exists(key)
+            | Self::DoesNotExist(key) => key,
         }
     }
 
@@ -215,7 +216,9 @@ fn qualified_fault(text: &str) -> Option<&'static str> {
     if sound && ends(text.as_bytes().first()) && ends(text.as_bytes().last()) {
         None
     } else {
-        Some("it must be letters, digits, '-', '_' and '.', and begin and end with a letter or digit")
+        Some(
+            "it must be letters, digits, '-', '_' and '.', and begin and end with a letter or digit",
+        )
     }
 }
 

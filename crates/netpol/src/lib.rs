@@ -22,5 +22,6 @@ pub mod load;
 pub mod model;
 pub mod net;
 pub mod networks;
+mod policy;
 pub mod traffic;
 pub mod whatif;

@@ -122,7 +122,11 @@ pub fn from_compiled(compiled: &mut Compiled<'_>) -> Connectivity {
         }
     }
     // IPv6 is listed where some input speaks of it.
-    let speaks_v6 = world.pods.iter().flat_map(|p| &p.ips).any(std::net::IpAddr::is_ipv6)
+    let speaks_v6 = world
+        .pods
+        .iter()
+        .flat_map(|p| &p.ips)
+        .any(std::net::IpAddr::is_ipv6)
         || ranges(world, None).iter().any(|b| b.v6);
     let outside = |direction| {
         let borders = ranges(world, Some(direction));
@@ -238,7 +242,11 @@ fn add_ingress(
             .filter(|s| s.namespace == backend.namespace && s.name == backend.service);
         for service in services {
             for (index, pod) in backends(world, service) {
-                for port in service.ports.iter().filter(|p| leads(p, backend.port.as_ref())) {
+                for port in service
+                    .ports
+                    .iter()
+                    .filter(|p| leads(p, backend.port.as_ref()))
+                {
                     for number in target_ports(pod, &port.target, port.protocol) {
                         // A pod that declares ports, and not this one, is taken not to listen on it.
                         let declared = |p: &crate::model::ContainerPort| {
@@ -271,7 +279,9 @@ fn add_ingress(
         let Some(at) = members.iter().position(|(peer, _)| *peer == workload) else {
             continue;
         };
-        let union = found.get(&(at as u32)).map_or(id, |other| sets.union(*other, id));
+        let union = found
+            .get(&(at as u32))
+            .map_or(id, |other| sets.union(*other, id));
         found.insert(at as u32, union);
     }
     let controller = out.peers.len() as u32;

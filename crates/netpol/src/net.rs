@@ -274,7 +274,14 @@ mod tests {
         let block = Cidr::parse("10.1.2.3/8", false).unwrap();
         assert_eq!(block.to_string(), "10.0.0.0/8");
         assert_eq!(Cidr::parse("::/0", false).unwrap().last(), u128::MAX);
-        for bad in ["10.0.0.0/33", "10.0.0/8", "10.0.0.0/+8", "10.0.0.0", "x/8", "10.0.0.0/"] {
+        for bad in [
+            "10.0.0.0/33",
+            "10.0.0/8",
+            "10.0.0.0/+8",
+            "10.0.0.0",
+            "x/8",
+            "10.0.0.0/",
+        ] {
             assert_eq!(Cidr::parse(bad, false), None, "{bad}");
         }
         assert_eq!(Cidr::parse("fe80::1", true).unwrap().prefix, 128);
@@ -286,7 +293,10 @@ mod tests {
             Cidr::parse("10.0.0.0/8", false).unwrap().range(),
             Cidr::parse("10.1.0.0/16", false).unwrap().range(),
         ];
-        let cut: Vec<String> = atoms(&blocks, false).iter().map(ToString::to_string).collect();
+        let cut: Vec<String> = atoms(&blocks, false)
+            .iter()
+            .map(ToString::to_string)
+            .collect();
         assert_eq!(
             cut,
             [
@@ -304,7 +314,10 @@ mod tests {
     fn holes_are_cut_out() {
         let all = IpRange::all(false);
         let hole = Cidr::parse("128.0.0.0/1", false).unwrap().range();
-        assert_eq!(subtract(all, &[hole])[0].to_string(), "0.0.0.0-127.255.255.255");
+        assert_eq!(
+            subtract(all, &[hole])[0].to_string(),
+            "0.0.0.0-127.255.255.255"
+        );
         assert!(subtract(all, &[all]).is_empty());
     }
 }

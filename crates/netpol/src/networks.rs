@@ -35,7 +35,9 @@ impl Title {
     /// What to say when there is no line.
     pub fn nothing(&self, _map: &Connectivity) -> String {
         match self {
-            Self::PodNetwork(false) => "no workload: all have a primary network of their own".into(),
+            Self::PodNetwork(false) => {
+                "no workload: all have a primary network of their own".into()
+            }
             _ => "nothing is allowed".into(),
         }
     }
@@ -98,7 +100,10 @@ pub fn maps(world: &World, assumptions: &Assumptions) -> Vec<(Option<Title>, Con
                 continue;
             }
             // A namespace's own network goes by the name of the namespace, which is unique.
-            let name = network.namespace.clone().unwrap_or_else(|| network.name.clone());
+            let name = network
+                .namespace
+                .clone()
+                .unwrap_or_else(|| network.name.clone());
             out.push((
                 Some(Title::Primary(network.label, name)),
                 connectivity(&inside, assumptions),
@@ -130,16 +135,14 @@ fn narrowed(world: &World, keep: impl Fn(&Pod) -> bool) -> World {
 
 fn secondary(world: &World, assumptions: &Assumptions, name: &str) -> Option<Connectivity> {
     let is = |attachment: &Arc<str>| {
-        attachment
-            .split_once('/')
-            .is_some_and(|(namespace, of)| {
-                of == name
-                    && world.networks.iter().any(|n| {
-                        n.label == "NAD"
-                            && *n.name == *name
-                            && n.namespace.as_deref() == Some(namespace)
-                    })
-            })
+        attachment.split_once('/').is_some_and(|(namespace, of)| {
+            of == name
+                && world.networks.iter().any(|n| {
+                    n.label == "NAD"
+                        && *n.name == *name
+                        && n.namespace.as_deref() == Some(namespace)
+                })
+        })
     };
     let mut inside = narrowed(world, |pod| pod.attachments.iter().any(is));
     if inside.pods.is_empty() {
@@ -155,8 +158,11 @@ fn secondary(world: &World, assumptions: &Assumptions, name: &str) -> Option<Con
             .collect();
     }
     for tier in &mut inside.tiers {
-        tier.policies
-            .retain(|p| p.network.as_ref().is_some_and(|networks| networks.iter().any(is)));
+        tier.policies.retain(|p| {
+            p.network
+                .as_ref()
+                .is_some_and(|networks| networks.iter().any(is))
+        });
         for policy in &mut tier.policies {
             policy.network = None;
         }
@@ -167,11 +173,6 @@ fn secondary(world: &World, assumptions: &Assumptions, name: &str) -> Option<Con
         ..assumptions.clone()
     };
     let mut map = connectivity(&inside, &assumptions);
-    map.keep(|from, to| {
-        matches!(
-            (from, to),
-            (Peer::Workload(_), Peer::Workload(_))
-        )
-    });
+    map.keep(|from, to| matches!((from, to), (Peer::Workload(_), Peer::Workload(_))));
     Some(map)
 }

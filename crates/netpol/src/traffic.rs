@@ -369,7 +369,9 @@ mod tests {
         ports.add(&PortRanges::range(80, 80));
         assert!(ports.is_all());
         assert_eq!(
-            PortRanges::range(5, 10).and(&PortRanges::range(10, 12)).to_string(),
+            PortRanges::range(5, 10)
+                .and(&PortRanges::range(10, 12))
+                .to_string(),
             "10"
         );
         assert!(!PortRanges::all().contains(0));
@@ -379,7 +381,10 @@ mod tests {
     fn a_full_set_minus_a_port_names_only_ports() {
         let hole = ConnSet::ports(Protocol::TCP, PortRanges::range(80, 80));
         let rest = ConnSet::all().minus(&hole);
-        assert_eq!(rest.to_string(), "SCTP 1-65535,TCP 1-79,81-65535,UDP 1-65535");
+        assert_eq!(
+            rest.to_string(),
+            "SCTP 1-65535,TCP 1-79,81-65535,UDP 1-65535"
+        );
         assert!(rest.contains(Protocol::ICMP, 0));
         assert_eq!(ConnSet::all().to_string(), "All Connections");
         assert_eq!(ConnSet::protocol(Protocol::ICMP).to_string(), "ICMP");

@@ -2,9 +2,7 @@
 
 use serde::Serialize;
 
-use crate::evaluate::{
-    Assumptions, Decision, Directory, Half, Question, evaluate,
-};
+use crate::evaluate::{Assumptions, Decision, Directory, Half, Question, evaluate};
 use crate::flow::{Flow, parties};
 use crate::model::{Direction, Policy, Staged, World};
 
@@ -90,9 +88,7 @@ pub fn remove(world: &mut World, wanted: &str) -> usize {
                         || namespace.is_none() && p.id.kind.eq_ignore_ascii_case(first))
             }
             [kind, ns, name] => {
-                *p.id.name == *name
-                    && namespace == Some(ns)
-                    && p.id.kind.eq_ignore_ascii_case(kind)
+                *p.id.name == *name && namespace == Some(ns) && p.id.kind.eq_ignore_ascii_case(kind)
             }
             _ => false,
         }

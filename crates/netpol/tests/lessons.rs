@@ -1,5 +1,10 @@
 //! Policies from a well-known paper and a workshop, with what they truly do; and inputs that a cluster would refuse.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test stops at the first thing that is not as it should be"
+)]
+
 use vedette_manifest::Source;
 use vedette_netpol::check::{Checker, Probe};
 use vedette_netpol::evaluate::Assumptions;
@@ -8,7 +13,7 @@ use vedette_netpol::generate::{Format, Options, emit, generate};
 use vedette_netpol::lint::{Finding, lint};
 use vedette_netpol::load::{Input, from_sources};
 
-const WORLD: &str = r#"
+const WORLD: &str = r"
 {apiVersion: v1, kind: Namespace, metadata: {name: default}}
 ---
 {apiVersion: v1, kind: Namespace, metadata: {name: server}}
@@ -35,10 +40,13 @@ spec:
 {apiVersion: v1, kind: Pod, metadata: {name: client, namespace: default, labels: {run: client}}, spec: {containers: [{name: c}]}, status: {podIP: 10.1.0.6}}
 ---
 {apiVersion: v1, kind: Pod, metadata: {name: other, namespace: nginx, labels: {run: other}}, spec: {containers: [{name: c}]}, status: {podIP: 10.1.0.7}}
-"#;
+";
 
 fn with(policy: &str) -> Input {
-    let source = |name: &str, text: &str| Source { name: name.into(), text: text.into() };
+    let source = |name: &str, text: &str| Source {
+        name: name.into(),
+        text: text.into(),
+    };
     from_sources(&[source("world.yaml", WORLD), source("policy.yaml", policy)])
 }
 
@@ -56,18 +64,28 @@ fn findings(input: &Input, check: &str) -> Vec<Finding> {
 
 #[test]
 fn deny_all_ingress() {
-    let input = with("apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: default-deny-ingress, namespace: server}\nspec: {podSelector: {}, policyTypes: [Ingress]}\n");
+    let input = with(
+        "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: default-deny-ingress, namespace: server}\nspec: {podSelector: {}, policyTypes: [Ingress]}\n",
+    );
     assert!(input.diagnostics.is_empty(), "{:?}", input.diagnostics);
-    let (allowed, reason) = ask(&input, r#"{"from":"203.0.113.9","to":"server/nginx","port":80}"#);
+    let (allowed, reason) = ask(
+        &input,
+        r#"{"from":"203.0.113.9","to":"server/nginx","port":80}"#,
+    );
     assert_eq!(allowed, Some(false));
     assert!(reason.contains("default-deny-ingress isolates"), "{reason}");
-    let (allowed, _) = ask(&input, r#"{"from":"server/nginx","to":"203.0.113.9","port":443}"#);
+    let (allowed, _) = ask(
+        &input,
+        r#"{"from":"server/nginx","to":"203.0.113.9","port":443}"#,
+    );
     assert_eq!(allowed, Some(true), "egress is not touched");
 }
 
 #[test]
 fn only_from_namespace_default() {
-    let input = with("apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: allow-namespace, namespace: server}\nspec:\n  podSelector: {matchLabels: {run: nginx}}\n  ingress:\n  - from:\n    - namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: default}}\n");
+    let input = with(
+        "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: allow-namespace, namespace: server}\nspec:\n  podSelector: {matchLabels: {run: nginx}}\n  ingress:\n  - from:\n    - namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: default}}\n",
+    );
     // Through the Service's name and its address: policies see the pod and its port.
     for to in ["nginx.server.svc.cluster.local", "10.96.0.20"] {
         let probe = |from: &str| format!(r#"{{"from":"{from}","to":"{to}","port":8000}}"#);
@@ -81,22 +99,50 @@ const PORT_80: &str = "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nme
 #[test]
 fn block_port_80_allows_only_port_80() {
     let input = with(PORT_80);
-    assert!(input.diagnostics.is_empty(), "`ingress:` without a value is fine: {:?}", input.diagnostics);
+    assert!(
+        input.diagnostics.is_empty(),
+        "`ingress:` without a value is fine: {:?}",
+        input.diagnostics
+    );
     let from = "default/client";
-    let probe = |to: &str, port: u16, protocol: &str| format!(r#"{{"from":"{from}","to":"{to}","port":{port},"protocol":"{protocol}"}}"#);
-    assert_eq!(ask(&input, &probe("203.0.113.9", 80, "TCP")).0, Some(true), "what it says it blocks is what it allows");
-    assert_eq!(ask(&input, &probe("203.0.113.9", 443, "TCP")).0, Some(false));
-    assert_eq!(ask(&input, &probe("kube-system/kube-dns", 53, "UDP")).0, Some(false), "names do not resolve");
+    let probe = |to: &str, port: u16, protocol: &str| {
+        format!(r#"{{"from":"{from}","to":"{to}","port":{port},"protocol":"{protocol}"}}"#)
+    };
+    assert_eq!(
+        ask(&input, &probe("203.0.113.9", 80, "TCP")).0,
+        Some(true),
+        "what it says it blocks is what it allows"
+    );
+    assert_eq!(
+        ask(&input, &probe("203.0.113.9", 443, "TCP")).0,
+        Some(false)
+    );
+    assert_eq!(
+        ask(&input, &probe("kube-system/kube-dns", 53, "UDP")).0,
+        Some(false),
+        "names do not resolve"
+    );
     let cut = findings(&input, "dns-cut");
     assert_eq!(cut.len(), 1);
-    assert!(cut[0].message.contains("could not resolve host"), "{}", cut[0].message);
+    assert!(
+        cut[0].message.contains("could not resolve host"),
+        "{}",
+        cut[0].message
+    );
     let title = findings(&input, "title-contradicts");
-    assert!(title[0].message.contains("ALLOWS port 80 and blocks everything else"), "{}", title[0].message);
+    assert!(
+        title[0]
+            .message
+            .contains("ALLOWS port 80 and blocks everything else"),
+        "{}",
+        title[0].message
+    );
 }
 
 #[test]
 fn the_generated_policies_of_the_workshop_and_their_faults() {
-    let input = with(r#"
+    let input = with(
+        r#"
 apiVersion: networking.k8s.io/v1
 kind: NetworkPolicy
 metadata: {name: generated-network-policy, namespace: server}
@@ -122,15 +168,52 @@ spec:
   egress:
   - to: [{namespaceSelector: {}}]
     ports: [{protocol: UDP, port: 53}]
-"#);
+"#,
+    );
     assert_eq!(findings(&input, "volatile-label").len(), 1);
-    assert!(findings(&input, "dns-partial").iter().any(|f| f.message.contains("not over TCP")));
-    assert!(findings(&input, "unintended-isolation")[0].message.contains("NodePort"));
+    assert!(
+        findings(&input, "dns-partial")
+            .iter()
+            .any(|f| f.message.contains("not over TCP"))
+    );
+    assert!(
+        findings(&input, "unintended-isolation")[0]
+            .message
+            .contains("NodePort")
+    );
     // The label of the tool is not on the namespace any more: the client is cut off.
-    assert_eq!(ask(&input, r#"{"from":"default/client","to":"server/nginx","port":8080}"#).0, Some(false));
-    assert_eq!(ask(&input, r#"{"from":"nginx/other","to":"169.254.169.254","port":80}"#).0, Some(false));
-    assert_eq!(ask(&input, r#"{"from":"nginx/other","to":"kube-system/kube-dns","port":53,"protocol":"UDP"}"#).0, Some(true));
-    assert_eq!(ask(&input, r#"{"from":"nginx/other","to":"kube-system/kube-dns","port":53}"#).0, Some(false));
+    assert_eq!(
+        ask(
+            &input,
+            r#"{"from":"default/client","to":"server/nginx","port":8080}"#
+        )
+        .0,
+        Some(false)
+    );
+    assert_eq!(
+        ask(
+            &input,
+            r#"{"from":"nginx/other","to":"169.254.169.254","port":80}"#
+        )
+        .0,
+        Some(false)
+    );
+    assert_eq!(
+        ask(
+            &input,
+            r#"{"from":"nginx/other","to":"kube-system/kube-dns","port":53,"protocol":"UDP"}"#
+        )
+        .0,
+        Some(true)
+    );
+    assert_eq!(
+        ask(
+            &input,
+            r#"{"from":"nginx/other","to":"kube-system/kube-dns","port":53}"#
+        )
+        .0,
+        Some(false)
+    );
 }
 
 #[test]
@@ -144,21 +227,48 @@ fn ours_for_the_same_flows() {
     ]
     .map(|line| Flow::parse(line).unwrap())
     .to_vec();
-    let options = Options { ingress: false, ..Options::default() };
+    let options = Options {
+        ingress: false,
+        ..Options::default()
+    };
     let found = generate(&input.world, &flows, &options);
     let text = emit(&found.policies, Format::Kubernetes);
-    assert!(text.contains("port: 80\n") && !text.contains("8000"), "the pod's port, not the Service's: {text}");
-    assert!(text.contains("protocol: TCP\n      port: 53\n    - protocol: UDP\n      port: 53"), "{text}");
+    assert!(
+        text.contains("port: 80\n") && !text.contains("8000"),
+        "the pod's port, not the Service's: {text}"
+    );
+    assert!(
+        text.contains("protocol: TCP\n      port: 53\n    - protocol: UDP\n      port: 53"),
+        "{text}"
+    );
     assert!(text.contains("2001:db8::7/128"), "{text}");
-    assert!(!text.contains("169.254") && !text.contains("Ingress"), "{text}");
-    assert!(found.notes.iter().any(|n| n.contains("metadata service")), "{:?}", found.notes);
-    assert!(text.contains("kubernetes.io/metadata.name: \"kube-system\""), "{text}");
+    assert!(
+        !text.contains("169.254") && !text.contains("Ingress"),
+        "{text}"
+    );
+    assert!(
+        found.notes.iter().any(|n| n.contains("metadata service")),
+        "{:?}",
+        found.notes
+    );
+    assert!(
+        text.contains("kubernetes.io/metadata.name: \"kube-system\""),
+        "{text}"
+    );
 }
 
 #[test]
 fn what_a_cluster_would_refuse_is_named_and_the_rest_still_answers() {
-    let np = |spec: &str| format!("apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {{name: bad, namespace: server}}\nspec: {spec}\n");
-    let anp = |spec: &str| format!("apiVersion: policy.networking.k8s.io/v1alpha1\nkind: AdminNetworkPolicy\nmetadata: {{name: bad}}\nspec: {spec}\n");
+    let np = |spec: &str| {
+        format!(
+            "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {{name: bad, namespace: server}}\nspec: {spec}\n"
+        )
+    };
+    let anp = |spec: &str| {
+        format!(
+            "apiVersion: policy.networking.k8s.io/v1alpha1\nkind: AdminNetworkPolicy\nmetadata: {{name: bad}}\nspec: {spec}\n"
+        )
+    };
     let cases: Vec<(String, &str)> = vec![
         (np("{podSelector: {}, ingress: [{from: [{ipBlock: {cidr: 10.0.0.0/99}}]}]}"), "CIDR"),
         (np("{podSelector: {matchLabels: {app@x: y}}}"), "label key"),
@@ -189,21 +299,47 @@ fn what_a_cluster_would_refuse_is_named_and_the_rest_still_answers() {
     for (text, expected) in &cases {
         let input = with(text);
         assert!(input.has_errors(), "{text}");
-        let said = input.diagnostics.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
-        assert!(said.contains(expected) && said.contains("policy.yaml:"), "{text}: {said}");
+        let said = input
+            .diagnostics
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join("\n");
+        assert!(
+            said.contains(expected) && said.contains("policy.yaml:"),
+            "{text}: {said}"
+        );
         assert_eq!(input.world.policies().count(), 0, "{text}");
-        assert_eq!(ask(&input, r#"{"from":"default/client","to":"server/nginx","port":80}"#).0, Some(true));
+        assert_eq!(
+            ask(
+                &input,
+                r#"{"from":"default/client","to":"server/nginx","port":80}"#
+            )
+            .0,
+            Some(true)
+        );
     }
     println!("{} kinds of bad input named", cases.len());
 }
 
 #[test]
 fn doubt_is_said_and_not_guessed() {
-    let input = with("apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: out, namespace: kube-system}\nspec:\n  podSelector: {}\n  policyTypes: [Egress]\n  egress:\n  - to: [{ipBlock: {cidr: 203.0.113.0/24}}]\n");
-    let (allowed, reason) = ask(&input, r#"{"from":"kube-system/coredns","to":"www.example.com","port":443}"#);
+    let input = with(
+        "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: out, namespace: kube-system}\nspec:\n  podSelector: {}\n  policyTypes: [Egress]\n  egress:\n  - to: [{ipBlock: {cidr: 203.0.113.0/24}}]\n",
+    );
+    let (allowed, reason) = ask(
+        &input,
+        r#"{"from":"kube-system/coredns","to":"www.example.com","port":443}"#,
+    );
     assert_eq!(allowed, None);
-    assert!(reason.contains("address that the name stands for"), "{reason}");
-    let (allowed, reason) = ask(&input, r#"{"from":"nobody/nothing","to":"server/nginx","port":443}"#);
+    assert!(
+        reason.contains("address that the name stands for"),
+        "{reason}"
+    );
+    let (allowed, reason) = ask(
+        &input,
+        r#"{"from":"nobody/nothing","to":"server/nginx","port":443}"#,
+    );
     assert_eq!(allowed, None);
     assert!(reason.contains("is no pod"), "{reason}");
 }

@@ -1,7 +1,12 @@
 //! The compiled sets against the plain evaluator on random clusters, and what generation promises.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test stops at the first thing that is not as it should be"
+)]
+
 use proptest::prelude::*;
-use proptest::test_runner::{Config, TestRng, TestRunner, RngAlgorithm};
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use serde_json::{Value, json};
 use vedette_manifest::Source;
 use vedette_netpol::compile::Compiled;
@@ -14,7 +19,10 @@ use vedette_netpol::traffic::Protocol;
 
 fn input(objects: &[Value]) -> Input {
     let list = json!({"apiVersion": "v1", "kind": "List", "items": objects});
-    from_sources(&[Source { name: "random.json".into(), text: list.to_string().into() }])
+    from_sources(&[Source {
+        name: "random.json".into(),
+        text: list.to_string().into(),
+    }])
 }
 
 const NAMESPACES: [&str; 3] = ["a", "b", "c"];
@@ -76,7 +84,8 @@ fn peer() -> impl Strategy<Value = Value> {
 
 fn port() -> impl Strategy<Value = Value> {
     prop_oneof![
-        (pick(&PORTS), pick(&["TCP", "UDP", "SCTP"])).prop_map(|(p, proto)| json!({"port": p, "protocol": proto})),
+        (pick(&PORTS), pick(&["TCP", "UDP", "SCTP"]))
+            .prop_map(|(p, proto)| json!({"port": p, "protocol": proto})),
         pick(&["TCP", "UDP"]).prop_map(|proto| json!({"protocol": proto})),
         Just(json!({"port": 80, "endPort": 8080})),
         Just(json!({"port": "web"})),
@@ -86,7 +95,10 @@ fn port() -> impl Strategy<Value = Value> {
 fn kubernetes() -> impl Strategy<Value = Value> {
     let rules = |key: &'static str| {
         proptest::collection::vec(
-            (proptest::collection::vec(peer(), 0..3), proptest::collection::vec(port(), 0..3))
+            (
+                proptest::collection::vec(peer(), 0..3),
+                proptest::collection::vec(port(), 0..3),
+            )
                 .prop_map(move |(peers, ports)| json!({key: peers, "ports": ports})),
             0..3,
         )
@@ -102,28 +114,45 @@ fn kubernetes() -> impl Strategy<Value = Value> {
 }
 
 fn cluster() -> impl Strategy<Value = Value> {
-    let peer = || prop_oneof![
-        namespace_selector().prop_map(|s| json!({"namespaces": s})),
-        (namespace_selector(), selector()).prop_map(|(n, p)| json!({"pods": {"namespaceSelector": n, "podSelector": p}})),
-    ];
+    let peer = || {
+        prop_oneof![
+            namespace_selector().prop_map(|s| json!({"namespaces": s})),
+            (namespace_selector(), selector())
+                .prop_map(|(n, p)| json!({"pods": {"namespaceSelector": n, "podSelector": p}})),
+        ]
+    };
     let to = prop_oneof![
         3 => peer(),
         1 => Just(json!({"networks": ["10.0.0.0/25", "203.0.113.0/25"]})),
         1 => Just(json!({"domainNames": ["*.example.com"]})),
         1 => Just(json!({"nodes": {}})),
     ];
-    let protocol = || prop_oneof![
-        pick(&PORTS).prop_map(|p| json!({"tcp": {"destinationPort": {"number": p}}})),
-        Just(json!({"udp": {"destinationPort": {"range": {"start": 50, "end": 90}}}})),
-        Just(json!({"destinationNamedPort": "web"})),
-    ];
+    let protocol = || {
+        prop_oneof![
+            pick(&PORTS).prop_map(|p| json!({"tcp": {"destinationPort": {"number": p}}})),
+            Just(json!({"udp": {"destinationPort": {"range": {"start": 50, "end": 90}}}})),
+            Just(json!({"destinationNamedPort": "web"})),
+        ]
+    };
     let action = || pick(&["Accept", "Deny", "Pass"]);
-    let ingress = (action(), peer(), proptest::collection::vec(protocol(), 0..2))
-        .prop_map(|(action, peer, ports)| json!({"action": action, "from": [peer], "protocols": ports}));
-    let egress = (action(), to, proptest::collection::vec(protocol(), 0..2)).prop_map(|(action, peer, ports)| {
-        let action = if peer.get("domainNames").is_some() { "Accept" } else { action };
-        json!({"action": action, "to": [peer], "protocols": ports})
-    });
+    let ingress = (
+        action(),
+        peer(),
+        proptest::collection::vec(protocol(), 0..2),
+    )
+        .prop_map(
+            |(action, peer, ports)| json!({"action": action, "from": [peer], "protocols": ports}),
+        );
+    let egress = (action(), to, proptest::collection::vec(protocol(), 0..2)).prop_map(
+        |(action, peer, ports)| {
+            let action = if peer.get("domainNames").is_some() {
+                "Accept"
+            } else {
+                action
+            };
+            json!({"action": action, "to": [peer], "protocols": ports})
+        },
+    );
     (pick(&["Admin", "Baseline"]), 0..1000u16, namespace_selector(), proptest::collection::vec(ingress, 0..3), proptest::collection::vec(egress, 0..3))
         .prop_map(|(tier, priority, subject, ingress, egress)| json!({
             "apiVersion": "policy.networking.k8s.io/v1alpha2", "kind": "ClusterNetworkPolicy", "metadata": {},
@@ -132,18 +161,46 @@ fn cluster() -> impl Strategy<Value = Value> {
 }
 
 fn calico() -> impl Strategy<Value = Value> {
-    let expression = || pick(&["all()", "app == 'x'", "tier != 'y'", "has(tier) && app in {'x','z'}", "!has(tier)", "set == 'one'", "projectcalico.org/namespace == 'b'"]);
-    let entity = || prop_oneof![
-        Just(json!({})),
-        expression().prop_map(|s| json!({"selector": s})),
-        expression().prop_map(|s| json!({"notSelector": s})),
-        (expression(), pick(&["all()", "global()", "team == 'x'", "projectcalico.org/name == 'c'"])).prop_map(|(s, n)| json!({"selector": s, "namespaceSelector": n})),
-        Just(json!({"nets": ["10.0.0.0/25"]})),
-        Just(json!({"notNets": ["10.0.0.0/8", "203.0.113.7"]})),
-        Just(json!({"serviceAccounts": {"names": ["robot"]}})),
-        Just(json!({"services": {"name": "web", "namespace": "a"}})),
-    ];
-    let rule = (pick(&["Allow", "Deny", "Pass", "Log"]), entity(), entity(), pick(&[json!(null), json!("TCP"), json!("UDP"), json!("ICMP")]), any::<bool>(), any::<bool>())
+    let expression = || {
+        pick(&[
+            "all()",
+            "app == 'x'",
+            "tier != 'y'",
+            "has(tier) && app in {'x','z'}",
+            "!has(tier)",
+            "set == 'one'",
+            "projectcalico.org/namespace == 'b'",
+        ])
+    };
+    let entity = || {
+        prop_oneof![
+            Just(json!({})),
+            expression().prop_map(|s| json!({"selector": s})),
+            expression().prop_map(|s| json!({"notSelector": s})),
+            (
+                expression(),
+                pick(&[
+                    "all()",
+                    "global()",
+                    "team == 'x'",
+                    "projectcalico.org/name == 'c'"
+                ])
+            )
+                .prop_map(|(s, n)| json!({"selector": s, "namespaceSelector": n})),
+            Just(json!({"nets": ["10.0.0.0/25"]})),
+            Just(json!({"notNets": ["10.0.0.0/8", "203.0.113.7"]})),
+            Just(json!({"serviceAccounts": {"names": ["robot"]}})),
+            Just(json!({"services": {"name": "web", "namespace": "a"}})),
+        ]
+    };
+    let rule = (
+        pick(&["Allow", "Deny", "Pass", "Log"]),
+        entity(),
+        entity(),
+        pick(&[json!(null), json!("TCP"), json!("UDP"), json!("ICMP")]),
+        any::<bool>(),
+        any::<bool>(),
+    )
         .prop_map(|(action, source, destination, protocol, ports, not)| {
             let mut rule = json!({"action": action, "source": source, "destination": destination});
             if !protocol.is_null() {
@@ -196,7 +253,8 @@ fn pod() -> impl Strategy<Value = Value> {
 }
 
 fn cluster_objects() -> impl Strategy<Value = Vec<Value>> {
-    let policies = prop_oneof![3 => kubernetes().boxed(), 2 => cluster().boxed(), 2 => calico().boxed()];
+    let policies =
+        prop_oneof![3 => kubernetes().boxed(), 2 => cluster().boxed(), 2 => calico().boxed()];
     (proptest::collection::vec(pod(), 2..9), proptest::collection::vec(policies, 0..7), 0..4usize).prop_map(|(pods, policies, declared)| {
         let mut out = vec![
             json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "node-1"}, "status": {"addresses": [{"address": "192.0.2.1"}]}}),
@@ -221,8 +279,13 @@ const PROBES: usize = 100_000;
 
 #[test]
 fn compiled_equals_naive() {
-    let config = Config { cases: 350, failure_persistence: None, ..Config::default() };
-    let mut runner = TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
+    let config = Config {
+        cases: 350,
+        failure_persistence: None,
+        ..Config::default()
+    };
+    let mut runner =
+        TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
     let asked = std::cell::Cell::new(0usize);
     let outcomes = [const { std::cell::Cell::new(0usize) }; 3];
     runner
@@ -233,8 +296,16 @@ fn compiled_equals_naive() {
                 let mut compiled = Compiled::new(world, &assumptions);
                 let directory = Directory::new(world);
                 let mut parties: Vec<Party> = (0..world.pods.len()).map(Party::Pod).collect();
-                for address in ["203.0.113.7", "198.51.100.1", "10.0.0.77", "192.0.2.1", "2001:db8::ffff:1"] {
-                    if let Ok(vedette_netpol::evaluate::Resolved::One(party)) = directory.find(world, address) {
+                for address in [
+                    "203.0.113.7",
+                    "198.51.100.1",
+                    "10.0.0.77",
+                    "192.0.2.1",
+                    "2001:db8::ffff:1",
+                ] {
+                    if let Ok(vedette_netpol::evaluate::Resolved::One(party)) =
+                        directory.find(world, address)
+                    {
                         parties.push(party);
                     }
                 }
@@ -242,12 +313,26 @@ fn compiled_equals_naive() {
                 parties.push(Party::Name("www.example.com".into()));
                 for from in &parties {
                     for to in &parties {
-                        for (protocol, port) in [(Protocol::TCP, 80), (Protocol::UDP, 53), (Protocol::TCP, 8080), (Protocol::ICMP, 1)] {
-                            let question = Question { from: from.clone(), to: to.clone(), protocol, port };
+                        for (protocol, port) in [
+                            (Protocol::TCP, 80),
+                            (Protocol::UDP, 53),
+                            (Protocol::TCP, 8080),
+                            (Protocol::ICMP, 1),
+                        ] {
+                            let question = Question {
+                                from: from.clone(),
+                                to: to.clone(),
+                                protocol,
+                                port,
+                            };
                             let plain = evaluate(world, &assumptions, &question);
                             prop_assert_eq!(
-                                compiled.decide(&question), plain.decision,
-                                "{:?}: egress {:?} ingress {:?}", question, plain.egress, plain.ingress
+                                compiled.decide(&question),
+                                plain.decision,
+                                "{:?}: egress {:?} ingress {:?}",
+                                question,
+                                plain.egress,
+                                plain.ingress
                             );
                             asked.set(asked.get() + 1);
                             let outcome = &outcomes[plain.decision as usize];
@@ -260,10 +345,16 @@ fn compiled_equals_naive() {
         })
         .unwrap();
     let outcomes = outcomes.map(|c| c.get());
-    println!("compiled equals naive on {} probes (allowed, denied, undecidable: {outcomes:?})", asked.get());
+    println!(
+        "compiled equals naive on {} probes (allowed, denied, undecidable: {outcomes:?})",
+        asked.get()
+    );
     assert!(asked.get() >= PROBES);
     // A comparison in which one outcome hardly occurs would prove little.
-    assert!(outcomes.iter().all(|count| *count > asked.get() / 200), "{outcomes:?}");
+    assert!(
+        outcomes.iter().all(|count| *count > asked.get() / 200),
+        "{outcomes:?}"
+    );
 }
 
 fn workloads() -> Vec<Value> {
@@ -287,7 +378,10 @@ fn workloads() -> Vec<Value> {
 }
 
 fn flow() -> impl Strategy<Value = Value> {
-    let names = ["shop/web", "shop/api", "shop/db", "shop/job", "bank/web", "bank/api", "bank/db", "bank/job"];
+    let names = [
+        "shop/web", "shop/api", "shop/db", "shop/job", "bank/web", "bank/api", "bank/db",
+        "bank/job",
+    ];
     let other = prop_oneof![
         4 => pick(&names).prop_map(str::to_owned),
         1 => Just("kube-system/coredns".to_owned()),
@@ -311,23 +405,38 @@ fn with(world: &World, policies: impl Iterator<Item = vedette_netpol::model::Pol
 #[test]
 fn generated_policies_allow_what_was_seen_and_nothing_can_go() {
     let base = input(&workloads());
-    let config = Config { cases: 60, failure_persistence: None, ..Config::default() };
-    let mut runner = TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
+    let config = Config {
+        cases: 60,
+        failure_persistence: None,
+        ..Config::default()
+    };
+    let mut runner =
+        TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
     runner
         .run(&proptest::collection::vec(flow(), 1..14), |lines| {
-            let flows: Vec<Flow> = lines.iter().map(|l| Flow::parse(&l.to_string()).unwrap()).collect();
+            let flows: Vec<Flow> = lines
+                .iter()
+                .map(|l| Flow::parse(&l.to_string()).unwrap())
+                .collect();
             let world = &base.world;
             let generated = generate(world, &flows, &Options::default());
             let assumptions = Assumptions::default();
             let all_allowed = |world: &World| {
                 let directory = Directory::new(world);
                 flows.iter().all(|flow| {
-                    let (from, targets) = vedette_netpol::flow::parties(world, &directory, &assumptions, flow).unwrap();
+                    let (from, targets) =
+                        vedette_netpol::flow::parties(world, &directory, &assumptions, flow)
+                            .unwrap();
                     targets.into_iter().all(|t| {
                         if from == t.party {
                             return true; // A workload talking to itself may be one pod over loopback.
                         }
-                        let question = Question { from: from.clone(), to: t.party, protocol: flow.protocol, port: t.port };
+                        let question = Question {
+                            from: from.clone(),
+                            to: t.party,
+                            protocol: flow.protocol,
+                            port: t.port,
+                        };
                         evaluate(world, &assumptions, &question).decision == Decision::Allowed
                     })
                 })
@@ -339,18 +448,40 @@ fn generated_policies_allow_what_was_seen_and_nothing_can_go() {
                     let mut fewer = generated.policies.clone();
                     fewer[at].rules.remove(rule);
                     let world = with(world, fewer.iter().map(as_policy));
-                    prop_assert!(!all_allowed(&world), "{} rule {rule} is superfluous", policy.name);
+                    prop_assert!(
+                        !all_allowed(&world),
+                        "{} rule {rule} is superfluous",
+                        policy.name
+                    );
                 }
             }
             // The same flows in another order give the same bytes, and the text means what the policies say.
             let mut reversed = flows.clone();
             reversed.reverse();
-            for format in [Format::Kubernetes, Format::Calico, Format::CalicoStaged, Format::Cilium] {
+            for format in [
+                Format::Kubernetes,
+                Format::Calico,
+                Format::CalicoStaged,
+                Format::Cilium,
+            ] {
                 let text = emit(&generated.policies, format);
-                prop_assert_eq!(&text, &emit(&generate(world, &reversed, &Options::default()).policies, format));
+                prop_assert_eq!(
+                    &text,
+                    &emit(
+                        &generate(world, &reversed, &Options::default()).policies,
+                        format
+                    )
+                );
                 prop_assert!(!text.contains("pod-template-hash") && !text.contains("version\":"));
-                let read = from_sources(&[Source { name: "out.yaml".into(), text: text.as_str().into() }]);
-                prop_assert!(read.diagnostics.is_empty(), "{:?}\n{text}", read.diagnostics);
+                let read = from_sources(&[Source {
+                    name: "out.yaml".into(),
+                    text: text.as_str().into(),
+                }]);
+                prop_assert!(
+                    read.diagnostics.is_empty(),
+                    "{:?}\n{text}",
+                    read.diagnostics
+                );
                 if matches!(format, Format::Kubernetes | Format::Calico) {
                     let enforced = with(world, read.world.policies().cloned());
                     prop_assert!(all_allowed(&enforced), "{text}");

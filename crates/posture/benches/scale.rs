@@ -1,6 +1,7 @@
 //! Ten thousand manifests through all checks on one thread: time and peak memory.
 //!
 //! `cargo bench -p vedette-posture --bench scale`; a number as argument changes how many manifests there are.
+#![allow(clippy::print_stdout, reason = "the figures are the result")]
 
 use std::time::Instant;
 
@@ -78,7 +79,7 @@ fn manifest(index: usize) -> String {
         _ => format!(
             "apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: d{index}\n  namespace: n{namespace}\n  labels:\n    app: a{index}\nspec:\n  replicas: 3\n  selector:\n    matchLabels:\n      app: a{index}\n  template:\n    metadata:\n      labels:\n        app: a{index}\n    spec:\n      serviceAccountName: a{}\n      containers:\n      - name: web\n        image: registry.example/team/web:{index}\n        ports:\n        - containerPort: 8080\n          name: http\n        env:\n        - name: MODE\n          value: production\n        - name: PASSWORD\n          valueFrom:\n            secretKeyRef:\n              name: s{index}\n              key: password\n        resources:\n          requests:\n            cpu: 100m\n            memory: 128Mi\n          limits:\n            memory: 256Mi\n        livenessProbe:\n          httpGet:\n            path: /health\n            port: http\n        securityContext:\n          privileged: {}\n          capabilities:\n            drop:\n            - NET_RAW\n        volumeMounts:\n        - name: data\n          mountPath: /data\n      - name: sidecar\n        image: registry.example/team/proxy:1.2\n        resources:\n          limits:\n            cpu: 50m\n            memory: 64Mi\n      volumes:\n      - name: data\n        emptyDir: {{}}\n",
             index - index % 10 + 1,
-            index % 3 == 0
+            index.is_multiple_of(3)
         ),
     }
 }

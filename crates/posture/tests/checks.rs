@@ -1,7 +1,11 @@
 //! The markdown tests beside the checks, and the rules that every check keeps.
 //!
 //! Run with `BLESS=1` to write the `results` blocks anew; read the difference before committing it.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test fails by panicking and prints its figures"
+)]
 
 use std::collections::BTreeSet;
 use std::fmt::Write;

@@ -2,7 +2,11 @@
 //!
 //! A case agrees when the same objects fail, and, where the suite names fields, when they are fields we name.
 //! Each deliberate difference stands in a table with its reason; a suite that is not there is told and skipped.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test fails by panicking and prints its figures"
+)]
 
 mod suites {
     pub(crate) mod kube_linter;

@@ -1,5 +1,9 @@
 //! Edits of YAML and JSON text, byte for byte.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test fails by panicking and prints its figures"
+)]
 
 use vedette_posture::check::Edit;
 use vedette_posture::fix::edit::{Refusal, apply};

@@ -1,5 +1,9 @@
 //! Hostile input: broken YAML, bombs, strange kinds, and random damage to sound manifests.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test fails by panicking and prints its figures"
+)]
 
 use vedette_manifest::Source;
 use vedette_posture::check::Severity;

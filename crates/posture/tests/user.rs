@@ -1,5 +1,9 @@
 //! Checks in CEL: the format, imported policies, and built-in checks exported as policies.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test fails by panicking and prints its figures"
+)]
 
 use std::path::Path;
 

@@ -36,7 +36,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     println!("{:?}", sensor.stats()?);
     for program in sensor.programs() {
-        println!("{} {}", program.name, program.verified_instructions);
+        println!(
+            "{}: {} instructions verified, {} runs of {} ns",
+            program.name,
+            program.verified_instructions,
+            program.runs,
+            program.run_time_ns.checked_div(program.runs).unwrap_or(0)
+        );
     }
     Ok(())
 }

@@ -59,6 +59,14 @@ pub struct Capabilities {
 const LIST_BYTES: usize = 4096;
 
 pub(crate) fn probe() -> Capabilities {
+    // what a refused attempt makes libbpf print is what the report says in its own words
+    let previous = libbpf_rs::set_print(None);
+    let report = attempt();
+    libbpf_rs::set_print(previous);
+    report
+}
+
+fn attempt() -> Capabilities {
     let btf = fs::metadata("/sys/kernel/btf/vmlinux").is_ok();
     let lsm: Vec<String> = fs::read_to_string("/sys/kernel/security/lsm")
         .map(|text| text.trim().split(',').map(str::to_owned).collect())
@@ -79,14 +87,21 @@ pub(crate) fn probe() -> Capabilities {
             )
         }),
         hook(
-            "tp_btf/io_uring_submit_req",
+            "tp_btf/io_uring_submit",
             "operations through io_uring",
             || {
-                load(
-                    "io_uring_submit_req",
-                    libbpf_sys::BPF_PROG_TYPE_TRACING,
-                    libbpf_sys::BPF_TRACE_RAW_TP,
-                )
+                // 6.4 renamed it
+                ["io_uring_submit_req", "io_uring_submit_sqe"]
+                    .into_iter()
+                    .map(|name| {
+                        load(
+                            name,
+                            libbpf_sys::BPF_PROG_TYPE_TRACING,
+                            libbpf_sys::BPF_TRACE_RAW_TP,
+                        )
+                    })
+                    .find(|state| *state != HookState::Missing)
+                    .unwrap_or(HookState::Missing)
             },
         ),
         hook(

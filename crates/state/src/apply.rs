@@ -8,8 +8,8 @@ use crate::thread::{NOT_KNOWN, Thread};
 use crate::wire::clone;
 
 /// Index of the parameter that names the descriptor an exit event works on.
-pub(crate) fn fd_param(kind: u16) -> Option<usize> {
-    Some(match kind {
+pub(crate) fn fd_param(kind: u16) -> usize {
+    match kind {
         k::READ_X | k::WRITE_X | k::BIND_X | k::CONNECT_X | k::SEND_X | k::SENDTO_X | k::RECV_X => {
             2
         }
@@ -21,7 +21,7 @@ pub(crate) fn fd_param(kind: u16) -> Option<usize> {
         k::RECVMSG_X => 5,
         k::MMAP_X | k::MMAP2_X => 8,
         _ => 1,
-    })
+    }
 }
 
 /// Text of a parameter as Falco reads it: nothing at all, and the probe's `(NULL)`, are `<NA>`.
@@ -67,10 +67,6 @@ impl State {
         self.last_ts = event.ts;
         self.find_thread_and_fd(event);
         self.parse(event);
-        // The beginning of an execve counts only for what follows it at once.
-        if !self.exec_enters.is_empty() && !event.kind.is_enter() {
-            self.exec_enters.remove(&event.tid);
-        }
     }
 
     /// Lets what the event before ended go.
@@ -147,10 +143,8 @@ impl State {
         if event.kind.is_enter() || !info.flags.has(EventFlags::USES_FD) {
             return;
         }
-        if let Some(fd) = fd_param(kind)
-            .filter(|&index| has(event, index))
-            .and_then(|index| event.signed(index))
-        {
+        let index = fd_param(kind);
+        if let Some(fd) = has(event, index).then(|| event.signed(index)).flatten() {
             thread.last_fd = fd;
             self.context.fd = (fd >= 0 && self.fd_at(slot, fd).is_some()).then_some(fd);
         }
@@ -203,7 +197,6 @@ impl State {
             k::CLONE_20_X | k::FORK_20_X | k::VFORK_20_X | k::CLONE3_X => self.parse_clone(event),
             k::PIDFD_OPEN_X => self.parse_pidfd_open(event),
             k::PIDFD_GETFD_X => self.parse_pidfd_getfd(event),
-            k::EXECVE_19_E | k::EXECVEAT_E => self.parse_exec_enter(event),
             k::EXECVE_19_X | k::EXECVEAT_X => self.parse_exec(event),
             k::PROCEXIT_1_E => self.parse_exit(event),
             k::PIPE_X | k::PIPE2_X => self.parse_pipe(event),

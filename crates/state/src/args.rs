@@ -200,6 +200,8 @@ impl State {
                     b'.'
                 }
             })),
+            // One zero byte is how a converted capture says that the address was never told.
+            T::SockAddr if bytes == [0] => out.extend_from_slice(NOT_KNOWN),
             T::SockAddr => {
                 if let Some(address) = Address::parse(bytes) {
                     address.write(out);
@@ -358,7 +360,7 @@ impl State {
             None => path::append(out, self.cwd_bytes(slot), path),
             Some(dirfd) => {
                 let base = (dirfd >= 0).then(|| self.fd_at(slot, dirfd)).flatten();
-                path::append(out, base.map_or(&[], |fd| &fd.name), path);
+                path::append_under(out, base.map_or(&[], |fd| &fd.name), path);
             }
         }
     }
@@ -425,7 +427,12 @@ fn write_fd_entry(fd: &Fd, out: &mut Vec<u8>) {
 fn push_formatted(out: &mut Vec<u8>, format: ParamFormat, decimal: i64, bits: u64) {
     match format {
         ParamFormat::Dec => push_i64(out, decimal),
-        ParamFormat::Oct => push_radix(out, bits, 8),
+        ParamFormat::Oct => {
+            if bits != 0 {
+                out.push(b'0');
+            }
+            push_radix(out, bits, 8);
+        }
         ParamFormat::Hex | ParamFormat::Na => push_radix(out, bits, 16),
     }
 }

@@ -102,7 +102,6 @@ const CRI: &[Layout] = &[
     (b":cri-containerd:", b""),
     (b"/docker-", b".scope"),
 ];
-const CONTAINERD: &[Layout] = &[(b"/", b"")];
 
 /// Short id of the container that the control groups name, with the runtime when the id is all that is known of it.
 pub(crate) fn id_of(cgroups: &List) -> Option<(&[u8], Option<Named>)> {
@@ -116,17 +115,15 @@ fn id_in(path: &[u8]) -> Option<(&[u8], Option<Named>)> {
     if path.is_empty() || path == b"/" {
         return None;
     }
-    for (layouts, any_length) in [
-        (PODMAN, false),
-        (DOCKER, false),
-        (CRI, false),
-        (CONTAINERD, true),
-    ] {
+    for layouts in [PODMAN, DOCKER, CRI] {
         for (prefix, suffix) in layouts {
-            if let Some(id) = between(path, prefix, suffix, any_length) {
+            if let Some(id) = between(path, prefix, suffix) {
                 return Some((id, None));
             }
         }
+    }
+    if let Some(id) = containerd(path) {
+        return Some((id, None));
     }
     if let Some(id) = lxc(path) {
         return Some((id, Some(Named::Lxc)));
@@ -137,33 +134,41 @@ fn id_in(path: &[u8]) -> Option<(&[u8], Option<Named>)> {
     bpm(path).map(|id| (id, Some(Named::Bpm)))
 }
 
-/// The id between the last `prefix` and the last `suffix`, cut to its short form: 64 hexadecimal digits, or with
-/// `any_length` anything shorter that does not look like a unit of the service manager.
-fn between<'a>(path: &'a [u8], prefix: &[u8], suffix: &[u8], any_length: bool) -> Option<&'a [u8]> {
+/// The id between the last `prefix` and the last `suffix`, cut to its short form: 64 hexadecimal digits.
+fn between<'a>(path: &'a [u8], prefix: &[u8], suffix: &[u8]) -> Option<&'a [u8]> {
     let start = memchr::memmem::rfind(path, prefix)? + prefix.len();
     let end = if suffix.is_empty() {
         path.len()
     } else {
         memchr::memmem::rfind(path, suffix)?
     };
-    let length = end.checked_sub(start)?;
-    if length == ID_LENGTH {
-        // Counted from the beginning of the whole text, as Falco does.
-        let first_other = path[start..]
-            .iter()
-            .position(|byte| !byte.is_ascii_hexdigit())
-            .map_or(usize::MAX, |at| at + start);
-        if first_other >= ID_LENGTH {
-            return Some(&path[start..start + SHORT_ID]);
-        }
-    }
-    if length > ID_LENGTH || length == 0 {
+    if end.checked_sub(start)? != ID_LENGTH {
         return None;
     }
-    let is_unit = [&b".service"[..], b".slice", b".scope"]
+    // Counted from the beginning of the whole text, as Falco does.
+    let first_other = path[start..]
         .iter()
-        .any(|ending| path.ends_with(ending));
-    (any_length && !is_unit).then(|| &path[start..start + length.min(SHORT_ID)])
+        .position(|byte| !byte.is_ascii_hexdigit())
+        .map_or(usize::MAX, |at| at + start);
+    (first_other >= ID_LENGTH).then(|| &path[start..start + SHORT_ID])
+}
+
+/// containerd by itself names the group `/namespace/id`, and ids may be any text. What looks like a unit of the service
+/// manager is none.
+fn containerd(path: &[u8]) -> Option<&[u8]> {
+    if [&b".service"[..], b".slice", b".scope"]
+        .iter()
+        .any(|ending| path.ends_with(ending))
+    {
+        return None;
+    }
+    let id = path
+        .strip_prefix(b"/")?
+        .split(|&byte| byte == b'/')
+        .nth(1)?;
+    (1..=ID_LENGTH)
+        .contains(&id.len())
+        .then(|| &id[..id.len().min(SHORT_ID)])
 }
 
 fn lxc(path: &[u8]) -> Option<&[u8]> {

@@ -88,7 +88,7 @@ impl Kind {
             Self::IoUring => b'r',
             Self::Memfd => b'm',
             Self::Pidfd => b'P',
-            Self::Unknown => b'?',
+            Self::Unknown => b'o',
         }
     }
 
@@ -139,6 +139,8 @@ pub(crate) struct Fd {
     pub(crate) connected: bool,
     pub(crate) upper_layer: bool,
     pub(crate) lower_layer: bool,
+    /// The next exec closes it.
+    pub(crate) close_on_exec: bool,
     pub(crate) open_flags: u32,
     pub(crate) dev: u32,
     pub(crate) ino: u64,
@@ -160,6 +162,7 @@ impl Default for Fd {
             connected: false,
             upper_layer: false,
             lower_layer: false,
+            close_on_exec: false,
             open_flags: 0,
             dev: 0,
             ino: 0,
@@ -433,6 +436,18 @@ impl FdTable {
             .enumerate()
             .filter_map(|(fd, entry)| Some((fd as i64, &**entry.as_ref()?)))
             .chain(self.sparse.iter().map(|(fd, entry)| (*fd, &**entry)))
+    }
+
+    /// Marks what stands from `first` to `last` to be closed by the next exec.
+    pub(crate) fn mark_close_on_exec(&mut self, first: i64, last: i64) {
+        let dense = self.dense.iter_mut().enumerate();
+        let dense = dense.filter_map(|(fd, entry)| Some((fd as i64, entry.as_mut()?)));
+        let sparse = self.sparse.iter_mut().map(|(fd, entry)| (*fd, entry));
+        for (fd, entry) in dense.chain(sparse) {
+            if (first..=last).contains(&fd) && !entry.close_on_exec {
+                Arc::make_mut(entry).close_on_exec = true;
+            }
+        }
     }
 
     /// Takes out what `keep` refuses.

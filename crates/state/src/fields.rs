@@ -14,6 +14,7 @@ macro_rules! fields {
 
         $(
             /// Fields of one class.
+            #[allow(clippy::enum_variant_names, reason = "they are named as their fields are")]
             #[derive(Clone, Copy, Debug, PartialEq, Eq)]
             pub(crate) enum $class { $($variant,)* }
         )*

@@ -11,7 +11,7 @@ use crate::fd::{Fd, Kind};
 use crate::fields::{Event, Generic};
 use crate::kinds as k;
 use crate::number::push_i64;
-use crate::path::append;
+use crate::path::{append, append_under};
 use crate::syscalls;
 use crate::time::{write_clock, write_date_time, write_iso_8601};
 use crate::view::{View, boolean, maybe_text, signed, text, unsigned, written};
@@ -300,7 +300,7 @@ impl View<'_> {
             return text(param_text(&self.event, index));
         }
         written(room, |out| {
-            self.state.write_arg(&self.event, index, parameter, out)
+            self.state.write_arg(&self.event, index, parameter, out);
         })
     }
 
@@ -448,12 +448,7 @@ impl View<'_> {
                     .then(|| self.state.fd_at(slot, dirfd))
                     .flatten()
                     .map_or(&b"<UNKNOWN>"[..], |fd| &fd.name);
-                // The name and a separator are the base; both are written before the path is resolved.
-                let mut base = [0u8; 1024];
-                let len = name.len().min(base.len() - 1);
-                base[..len].copy_from_slice(&name[..len]);
-                base[len] = b'/';
-                append(out, &base[..=len], path);
+                append_under(out, name, path);
             }
         })
     }

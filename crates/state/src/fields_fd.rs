@@ -4,12 +4,12 @@ use std::net::IpAddr;
 
 use vedette_event::{EventFlags as F, Extracted, FieldArg, Value, Values};
 
-use crate::apply::{has, result, text as param_text};
+use crate::apply::{has, text as param_text};
 use crate::fd::{Fd, Kind};
 use crate::fields::Descriptor as D;
 use crate::kinds as k;
 use crate::number::{push_i64, push_u64};
-use crate::path::append;
+use crate::path::{append, append_under};
 use crate::sock::{Tuple, ip4, ip6};
 use crate::view::{View, boolean, signed, text, unsigned, written};
 use crate::wire::{AT_FDCWD, l4};
@@ -67,13 +67,7 @@ impl View<'_> {
             return self.without_fd(which, room);
         };
         match which {
-            D::FdName => {
-                if self.connect_failed() {
-                    self.without_fd(which, room)
-                } else {
-                    text(&fd.name)
-                }
-            }
+            D::FdName => text(&fd.name),
             D::FdContainername => written(room, |out| {
                 out.extend_from_slice(&thread.container_id);
                 out.push(b':');
@@ -151,10 +145,6 @@ impl View<'_> {
         }
     }
 
-    fn connect_failed(&self) -> bool {
-        self.event.kind.0 == k::CONNECT_X && matches!(result(&self.event), Some(..0))
-    }
-
     /// Kinds of all descriptors, or of one.
     fn types<'s>(&'s self, slot: u32, arg: &FieldArg, room: &'s mut Values) -> Extracted<'s> {
         if let FieldArg::Index(number) = arg {
@@ -206,7 +196,8 @@ impl View<'_> {
                 }
             }),
             D::FdTypechar => text(match self.event.kind.0 {
-                k::OPEN_X | k::OPENAT_2_X | k::OPENAT2_X | k::CREAT_X => b"f",
+                // Not for open itself, as Falco has it.
+                k::OPENAT_2_X | k::OPENAT2_X | k::CREAT_X => b"f",
                 k::SOCKET_X | k::ACCEPT_5_X | k::ACCEPT4_6_X => b"4",
                 k::PIPE_X | k::PIPE2_X => b"p",
                 k::EVENTFD_X | k::EVENTFD2_X => b"e",
@@ -235,7 +226,7 @@ impl View<'_> {
     }
 
     /// The name that the descriptor would have had.
-    fn write_creator_name(&self, out: &mut Vec<u8>) {
+    pub(crate) fn write_creator_name(&self, out: &mut Vec<u8>) {
         let Some(slot) = self.thread else {
             return;
         };
@@ -270,16 +261,7 @@ impl View<'_> {
                     .flatten()
                 {
                     None => append(out, b"<UNKNOWN>", path),
-                    Some(fd) if fd.name.is_empty() || fd.name.ends_with(b"/") => {
-                        append(out, &fd.name, path)
-                    }
-                    Some(fd) => {
-                        let mut base = [0u8; 1024];
-                        let len = fd.name.len().min(base.len() - 1);
-                        base[..len].copy_from_slice(&fd.name[..len]);
-                        base[len] = b'/';
-                        append(out, &base[..=len], path);
-                    }
+                    Some(fd) => append_under(out, &fd.name, path),
                 }
             }
             k::OPEN_BY_HANDLE_AT_X => out.extend_from_slice(param_text(&self.event, 3)),
@@ -292,12 +274,17 @@ impl View<'_> {
         if let Some(slot) = self.thread
             && let id = &self.state.threads.at(slot).container_id
             && !id.is_empty()
-            && let Some(info) = self.state.containers.get(id)
-            && let Ok(own) = info.ip.parse::<IpAddr>()
-            && !own.is_unspecified()
-            && own.is_ipv4() == address.is_ipv4()
         {
-            return own == address || address.is_loopback();
+            let Some(info) = self.state.containers.get(id) else {
+                return false;
+            };
+            // Nothing is known of the IPv6 addresses of containers.
+            if address.is_ipv6() {
+                return false;
+            }
+            if info.ip.parse::<IpAddr>().is_ok_and(|own| own == address) {
+                return true;
+            }
         }
         match address {
             IpAddr::V4(v4) => self.state.interfaces.is_local_v4(v4.octets()),

@@ -1,11 +1,11 @@
 //! Paths that an event works on: `fs.path.*`.
 
-use vedette_event::{Extracted, Values};
+use vedette_event::{EventFlags, Extracted, Values};
 
 use crate::apply::text as param_text;
 use crate::fields::FilePath;
 use crate::kinds as k;
-use crate::path::append;
+use crate::path::{append, append_under};
 use crate::view::{View, text, written};
 
 /// Where an event has its paths.
@@ -94,12 +94,24 @@ impl View<'_> {
             which,
             FilePath::FsPathNameraw | FilePath::FsPathSourceraw | FilePath::FsPathTargetraw
         );
-        if raw || path.first() == Some(&b'/') {
+        if raw {
             return text(path);
         }
-        match self.thread {
-            Some(slot) => written(room, |out| append(out, self.state.cwd_bytes(slot), path)),
-            None => Extracted::Missing,
-        }
+        let Some(slot) = self.thread else {
+            return Extracted::Missing;
+        };
+        let uses_fd =
+            (self.event.kind.info()).is_some_and(|info| info.flags.has(EventFlags::USES_FD));
+        written(room, |out| match kind {
+            k::OPENAT_2_X | k::OPENAT2_X => self.write_creator_name(out),
+            _ if path.first() == Some(&b'/') => append(out, b"", path),
+            // An event that works on a descriptor starts from that; Falco does not take `AT_FDCWD` for the working
+            // directory here.
+            _ if uses_fd => match self.fd() {
+                Some(fd) => append_under(out, &fd.name, path),
+                None => append(out, b"<UNKNOWN>", path),
+            },
+            _ => append(out, self.state.cwd_bytes(slot), path),
+        })
     }
 }

@@ -58,6 +58,15 @@ fn cmdline<'s>(thread: &Thread, room: &'s mut Values) -> Extracted<'s> {
     written(room, |out| thread.write_cmdline(out))
 }
 
+/// The environment, or one variable of it (empty when it is not set).
+fn env<'s>(thread: &'s Thread, arg: &FieldArg, room: &'s mut Values) -> Extracted<'s> {
+    match arg {
+        FieldArg::None => written(room, |out| thread.env.write_joined(out)),
+        FieldArg::Key(name) => text(thread.env_value(name.as_bytes()).unwrap_or(b"")),
+        FieldArg::Index(name) => text(thread.env_value(name.to_string().as_bytes()).unwrap_or(b"")),
+    }
+}
+
 impl View<'_> {
     fn threads(&self) -> &Threads {
         &self.state.threads
@@ -142,7 +151,7 @@ impl View<'_> {
                 out.push(b' ');
                 thread.args.write_joined(out);
             }),
-            P::ProcEnv => self.env(main().unwrap_or(thread), arg, room),
+            P::ProcEnv => env(main().unwrap_or(thread), arg, room),
             P::ProcAenv => self.ancestor_env(slot, arg, room),
             P::ProcCwd => text(self.state.cwd_bytes(slot)),
             P::ProcLoginshellid => self.login_shell(slot),
@@ -299,22 +308,6 @@ impl View<'_> {
         Extracted::Many(room)
     }
 
-    /// The environment, or one variable of it (empty when it is not set).
-    fn env<'s>(
-        &'s self,
-        thread: &'s Thread,
-        arg: &FieldArg,
-        room: &'s mut Values,
-    ) -> Extracted<'s> {
-        match arg {
-            FieldArg::None => written(room, |out| thread.env.write_joined(out)),
-            FieldArg::Key(name) => text(thread.env_value(name.as_bytes()).unwrap_or(b"")),
-            FieldArg::Index(name) => {
-                text(thread.env_value(name.to_string().as_bytes()).unwrap_or(b""))
-            }
-        }
-    }
-
     fn ancestor_env<'s>(
         &'s self,
         slot: u32,
@@ -327,7 +320,7 @@ impl View<'_> {
                 self.every_ancestor(slot, room, |ancestor, out| ancestor.env.write_joined(out))
             }
             FieldArg::Index(n) => match threads.ancestor(slot, *n) {
-                Some(ancestor) => self.env(threads.at(ancestor), &FieldArg::None, room),
+                Some(ancestor) => env(threads.at(ancestor), &FieldArg::None, room),
                 None => Extracted::Missing,
             },
             FieldArg::Key(name) => text(

@@ -8,13 +8,12 @@ pub(crate) type Table = &'static [(&'static str, u32)];
 /// The names for parameter `param` of event `event`; empty where numbers stay numbers.
 pub(crate) fn table(event: &str, param: &str, ty: ParamType) -> Table {
     match (event, param) {
-        ("open" | "openat" | "openat2" | "open_by_handle_at", "flags")
-        | (
-            "dup3" | "pipe2" | "inotify_init1" | "eventfd2" | "signalfd4" | "userfaultfd",
+        (
+            "open" | "openat" | "openat2" | "open_by_handle_at" | "dup3" | "pipe2"
+            | "inotify_init1" | "eventfd2" | "signalfd4" | "userfaultfd" | "socket"
+            | "task_file_regular",
             "flags",
-        )
-        | ("socket", "flags")
-        | ("task_file_regular", "flags") => FILE_FLAGS,
+        ) => FILE_FLAGS,
         ("openat2", "resolve") => OPENAT2,
         ("creat", "creat_flags") => CREAT_FLAGS,
         ("clone" | "clone3" | "fork" | "vfork" | "unshare", "flags") | ("setns", "nstype") => CLONE,
@@ -112,7 +111,7 @@ static CLONE: Table = &[
     ("CLONE_THREAD", 8192), ("CLONE_UNTRACED", 0x4000), ("CLONE_VM", 0x8000), ("CLONE_INVERTED", 0x10000),
     ("NAME_CHANGED", 0x20000), ("CLOSED", 0x40000), ("CLONE_NEWUSER", 0x100000), ("CLONE_CHILD_CLEARTID", 0x800000),
     ("CLONE_CHILD_SETTID", 0x1000000), ("CLONE_SETTLS", 0x2000000), ("CLONE_STOPPED", 0x4000000),
-    ("CLONE_VFORK", 0x8000000), ("CLONE_NEWCGROUP", 0x10000000),
+    ("CLONE_VFORK", 0x8000000), ("CLONE_NEWCGROUP", 0x10000000), ("CLONE_CHILD_IN_PIDNS", 0x20000000),
 ];
 
 // futex operations.

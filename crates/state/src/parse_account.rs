@@ -27,9 +27,11 @@ impl State {
         let container = optional(event, 5);
         if event.kind.0 == k::USER_ADDED_E {
             let (name, home, shell) = (text(event, 2), text(event, 3), text(event, 4));
-            if !self
-                .directory
-                .add_user(container, uid as u32, name, home, shell)
+            // In a container an unknown name hides nothing: root is root there.
+            if (container.is_empty() || name != NOT_KNOWN)
+                && !self
+                    .directory
+                    .add_user(container, uid as u32, name, home, shell)
             {
                 self.threads.stats.accounts_dropped += 1;
             }
@@ -46,9 +48,9 @@ impl State {
         };
         let container = optional(event, 2);
         if event.kind.0 == k::GROUP_ADDED_E {
-            if !self
-                .directory
-                .add_group(container, gid as u32, text(event, 1))
+            let name = text(event, 1);
+            if (container.is_empty() || name != NOT_KNOWN)
+                && !self.directory.add_group(container, gid as u32, name)
             {
                 self.threads.stats.accounts_dropped += 1;
             }

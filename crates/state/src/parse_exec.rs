@@ -5,78 +5,23 @@ use std::sync::Arc;
 use vedette_event::RawEvent;
 
 use crate::apply::{has, result, text};
-use crate::kinds as k;
 use crate::path::concatenate;
 use crate::state::State;
-use crate::text::List;
+use crate::text::{List, empty};
 use crate::thread::{NOT_KNOWN, set_shared};
-use crate::wire::{AT_FDCWD, clone, exe};
-
-/// Flag of execveat: run what the descriptor itself stands for.
-const AT_EMPTY_PATH: u64 = 1;
-
-/// Most beginnings of execve that wait for their end.
-const MAX_PENDING: usize = 4096;
-
-/// What the beginning of an execve told, for captures whose end does not tell the path of the executable.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct ExecEnter {
-    dirfd: i64,
-    at: bool,
-    empty_path: bool,
-    path: Vec<u8>,
-}
+use crate::wire::{clone, exe};
 
 impl State {
-    /// Keeps what the enter event of an old capture tells.
-    pub(crate) fn parse_exec_enter(&mut self, event: &RawEvent<'_>) {
-        if self.context.thread.is_none() {
-            return;
+    /// Path of the executable from the file name that execve was given: what events of old captures tell instead of
+    /// the path that the kernel resolved.
+    fn named_path(&mut self, slot: u32, event: &RawEvent<'_>) -> Arc<[u8]> {
+        let name = text(event, 30);
+        if name.is_empty() || name == NOT_KNOWN {
+            return empty();
         }
-        let at = event.kind.0 == k::EXECVEAT_E;
-        let index = usize::from(at);
-        if !has(event, index) && !at {
-            return;
-        }
-        if self.exec_enters.len() >= MAX_PENDING {
-            self.exec_enters.clear();
-        }
-        let enter = ExecEnter {
-            dirfd: if at {
-                event.signed(0).unwrap_or(AT_FDCWD)
-            } else {
-                AT_FDCWD
-            },
-            at,
-            empty_path: at && event.unsigned(2).unwrap_or(0) & AT_EMPTY_PATH != 0,
-            path: text(event, index).to_vec(),
-        };
-        self.exec_enters.insert(event.tid, enter);
-    }
-
-    /// Path of the executable from what the enter event told; `None` when it told nothing.
-    fn entered_path(&mut self, slot: u32, tid: i64) -> Option<Arc<[u8]>> {
-        let enter = self.exec_enters.remove(&tid)?;
-        let unknown = enter.path == NOT_KNOWN;
-        if !enter.at {
-            if unknown {
-                return Some(Arc::from(NOT_KNOWN));
-            }
-            let cwd = self.cwd_of(slot);
-            concatenate(&mut self.scratch, &cwd, &enter.path);
-            return Some(Arc::from(&self.scratch[..]));
-        }
-        let mut base = std::mem::take(&mut self.base);
-        let known = self.base_of(slot, &enter.path, enter.dirfd, &mut base);
-        if !known || unknown && !enter.empty_path {
-            concatenate(&mut self.scratch, b"", NOT_KNOWN);
-        } else if enter.empty_path {
-            concatenate(&mut self.scratch, b"", &base);
-        } else {
-            concatenate(&mut self.scratch, &base, &enter.path);
-        }
-        self.base = base;
-        Some(Arc::from(&self.scratch[..]))
+        let cwd = self.cwd_of(slot);
+        concatenate(&mut self.scratch, &cwd, name);
+        Arc::from(&self.scratch[..])
     }
 
     /// execve and execveat that came back.
@@ -85,11 +30,7 @@ impl State {
             return;
         };
         self.threads.resurrect(slot);
-        let exepath = if has(event, 27) {
-            None
-        } else {
-            self.entered_path(slot, event.tid)
-        };
+        let named = (!has(event, 27)).then(|| self.named_path(slot, event));
         let exe = text(event, 1);
         let thread = self.threads.at_mut(slot);
         set_shared(&mut thread.exe, exe);
@@ -133,11 +74,7 @@ impl State {
         if let Some(tty) = event.unsigned(16) {
             thread.tty = tty as u32;
         }
-        if has(event, 27) {
-            thread.set_exepath(text(event, 27));
-        } else if let Some(path) = exepath {
-            thread.set_exepath(&path);
-        }
+        thread.set_exepath(named.as_deref().unwrap_or_else(|| text(event, 27)));
         if let Some(loginuid) = event.unsigned(18) {
             thread.loginuid = loginuid as u32;
         }
@@ -182,7 +119,18 @@ impl State {
             .set_leaders(slot, sid, vpgid, event.signed(28).unwrap_or(-1));
         self.threads.touch(slot);
         self.end_siblings(slot);
+        self.close_on_exec(slot);
         self.container_of_event(event);
+    }
+
+    /// The new program does not see what was marked to be closed before it.
+    fn close_on_exec(&mut self, slot: u32) {
+        let Some(owner) = self.threads.fd_owner(slot) else {
+            return;
+        };
+        let mut fds = std::mem::take(&mut self.threads.at_mut(owner).fds);
+        fds.retain(&mut self.threads.spare, |_, fd| !fd.close_on_exec);
+        self.threads.at_mut(owner).fds = fds;
     }
 
     /// A new program has one thread: the others of the process are gone.

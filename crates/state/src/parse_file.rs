@@ -4,14 +4,15 @@ use std::sync::Arc;
 
 use vedette_event::RawEvent;
 
-use crate::apply::{has, result, text};
+use crate::apply::{result, text};
 use crate::fd::{Fd, Kind};
 use crate::kinds as k;
 use crate::number::push_i64;
 use crate::path::concatenate;
 use crate::state::State;
-use crate::thread::NOT_KNOWN;
-use crate::wire::{AT_FDCWD, FCNTL_DUPFD, FCNTL_DUPFD_CLOEXEC, clone, creat, open};
+use crate::wire::{
+    AT_FDCWD, FCNTL_DUPFD, FCNTL_DUPFD_CLOEXEC, FCNTL_SETFD, FD_CLOEXEC, clone, creat, open,
+};
 
 /// What stands for a directory that is not known.
 const UNKNOWN_DIRECTORY: &[u8] = b"<UNKNOWN>";
@@ -138,6 +139,7 @@ impl State {
             },
             |fd| {
                 fd.open_flags = flags;
+                fd.close_on_exec = flags & open::CLOEXEC != 0;
                 fd.dev = dev.unwrap_or(0) as u32;
                 fd.ino = ino.unwrap_or(0);
                 fd.raw_name.extend_from_slice(name);
@@ -171,11 +173,14 @@ impl State {
             event.unsigned(1).unwrap_or(0) as i64,
             event.unsigned(2).unwrap_or(0) as i64,
         );
-        if event.unsigned(3).unwrap_or(0) & CLOEXEC != 0 {
-            return;
-        }
+        let only_mark = event.unsigned(3).unwrap_or(0) & CLOEXEC != 0;
         if let Some(owner) = self.threads.fd_owner(slot) {
             let mut fds = std::mem::take(&mut self.threads.at_mut(owner).fds);
+            if only_mark {
+                fds.mark_close_on_exec(first, last);
+                self.threads.at_mut(owner).fds = fds;
+                return;
+            }
             fds.retain(&mut self.threads.spare, |fd, _| {
                 !(first..=last).contains(&fd)
             });
@@ -196,41 +201,47 @@ impl State {
         if self.context.fd.is_none() {
             return;
         }
-        if event.kind.0 == k::DUP3_X {
-            let flags = event.unsigned(3).unwrap_or(0) as u32;
-            if let Some(fd) = self.context_fd_mut(slot) {
-                if flags == 0 {
-                    fd.open_flags &= !open::CLOEXEC;
-                } else {
-                    fd.open_flags |= flags;
-                }
-            }
-        }
-        self.copy_fd(slot, number);
+        let close_on_exec = event.kind.0 == k::DUP3_X
+            && event.unsigned(3).unwrap_or(0) & u64::from(open::CLOEXEC) != 0;
+        self.copy_fd(slot, number, close_on_exec);
     }
 
-    /// fcntl, which copies descriptors too.
+    /// fcntl, which copies descriptors too and says whether they outlive the next exec.
     pub(crate) fn parse_fcntl(&mut self, event: &RawEvent<'_>) {
-        if let (Some(slot), Some(number @ 0..), Some(FCNTL_DUPFD | FCNTL_DUPFD_CLOEXEC), Some(_)) = (
-            self.context.thread,
-            result(event),
-            event.unsigned(2),
-            self.context.fd,
-        ) {
-            self.copy_fd(slot, number);
+        let (Some(slot), Some(result @ 0..), Some(_)) =
+            (self.context.thread, result(event), self.context.fd)
+        else {
+            return;
+        };
+        match event.unsigned(2) {
+            Some(command @ (FCNTL_DUPFD | FCNTL_DUPFD_CLOEXEC)) => {
+                self.copy_fd(slot, result, command == FCNTL_DUPFD_CLOEXEC);
+            }
+            Some(FCNTL_SETFD) => {
+                let close_on_exec = event.unsigned(3).unwrap_or(0) & FD_CLOEXEC != 0;
+                if let Some(fd) = self.context_fd_mut(slot)
+                    && fd.close_on_exec != close_on_exec
+                {
+                    fd.close_on_exec = close_on_exec;
+                }
+            }
+            _ => {}
         }
     }
 
     /// Puts a copy of the event's descriptor under another number.
-    fn copy_fd(&mut self, slot: u32, number: i64) {
+    fn copy_fd(&mut self, slot: u32, number: i64, close_on_exec: bool) {
         let Some(owner) = self.threads.fd_owner(slot) else {
             return;
         };
-        if let Some(entry) = self
+        if let Some(mut entry) = self
             .context
             .fd
             .and_then(|fd| self.threads.at(owner).fds.shared(fd))
         {
+            if entry.close_on_exec != close_on_exec {
+                Arc::make_mut(&mut entry).close_on_exec = close_on_exec;
+            }
             self.add_fd(slot, number, entry);
             // The copy is no new name.
             self.context.name_changed = false;
@@ -253,6 +264,7 @@ impl State {
                 let entry = self.new_fd(Kind::Fifo, |fd| {
                     fd.ino = ino;
                     fd.open_flags = flags;
+                    fd.close_on_exec = flags & open::CLOEXEC != 0;
                 });
                 self.add_fd(slot, number, entry);
             }
@@ -261,6 +273,10 @@ impl State {
 
     /// Descriptors of kernel objects that have no more to them than their kind.
     pub(crate) fn parse_special_fd(&mut self, event: &RawEvent<'_>) {
+        /// The one flag of `epoll_create1`.
+        const EPOLL_CLOEXEC: u64 = 1;
+        /// For descriptors that the kernel always closes on exec.
+        const ALWAYS: Option<u64> = Some(open::CLOEXEC as u64);
         let (Some(slot), Some(number @ 0..)) = (self.context.thread, result(event)) else {
             return;
         };
@@ -272,17 +288,28 @@ impl State {
             k::TIMERFD_CREATE_X => (Kind::Timer, None),
             k::INOTIFY_INIT_X => (Kind::Inotify, None),
             k::INOTIFY_INIT1_X => (Kind::Inotify, event.unsigned(1)),
-            k::BPF_2_X => (Kind::Bpf, None),
-            k::USERFAULTFD_X => (Kind::Userfault, None),
-            k::IO_URING_SETUP_X => (Kind::IoUring, None),
+            k::BPF_2_X => (Kind::Bpf, ALWAYS),
+            k::USERFAULTFD_X => (Kind::Userfault, event.unsigned(1)),
+            k::IO_URING_SETUP_X => (Kind::IoUring, ALWAYS),
+            k::EPOLL_CREATE1_X => (
+                Kind::Epoll,
+                event
+                    .unsigned(1)
+                    .map(|flags| (flags & EPOLL_CLOEXEC) * u64::from(open::CLOEXEC)),
+            ),
             _ => (Kind::Epoll, None),
         };
-        let entry = self.new_fd(kind, |fd| fd.open_flags = flags.unwrap_or(0) as u32);
+        let flags = flags.unwrap_or(0) as u32;
+        let entry = self.new_fd(kind, |fd| {
+            fd.open_flags = flags;
+            fd.close_on_exec = flags & open::CLOEXEC != 0;
+        });
         self.add_fd(slot, number, entry);
     }
 
     /// memfd_create.
     pub(crate) fn parse_memfd(&mut self, event: &RawEvent<'_>) {
+        const MFD_CLOEXEC: u32 = 1;
         let (Some(slot), Some(number)) = (self.context.thread, result(event)) else {
             return;
         };
@@ -290,6 +317,7 @@ impl State {
             self.new_fd(Kind::Memfd, |fd| {
                 fd.name.extend_from_slice(text(event, 1));
                 fd.open_flags = event.unsigned(2).unwrap_or(0) as u32;
+                fd.close_on_exec = fd.open_flags & MFD_CLOEXEC != 0;
             })
         } else {
             self.new_fd(Kind::Unknown, |_| {})
@@ -309,6 +337,8 @@ impl State {
                 let pid = fd.pid;
                 push_i64(&mut fd.name, pid);
                 fd.open_flags = event.unsigned(2).unwrap_or(0) as u32;
+                // The kernel always sets it.
+                fd.close_on_exec = true;
             })
         } else {
             self.new_fd(Kind::Unknown, |_| {})
@@ -335,9 +365,4 @@ impl State {
             self.context.fd = None;
         }
     }
-}
-
-/// True when a path parameter says something.
-pub(crate) fn told(event: &RawEvent<'_>, index: usize) -> bool {
-    has(event, index) && text(event, index) != NOT_KNOWN
 }

@@ -9,7 +9,7 @@ use crate::fd::{Fd, Kind};
 use crate::kinds as k;
 use crate::sock::{Address, Tuple, is_mapped, last4};
 use crate::state::State;
-use crate::wire::{EINPROGRESS, family, l4};
+use crate::wire::{EINPROGRESS, family, l4, open};
 
 const SOCK_STREAM: u64 = 1;
 const SOCK_DGRAM: u64 = 2;
@@ -26,6 +26,11 @@ impl State {
         if let (Some(slot), Some(number @ 0..)) = (self.context.thread, result(event)) {
             let parameter = |index| event.unsigned(index).unwrap_or(0);
             self.add_socket(slot, number, parameter(1), parameter(2), parameter(3));
+            if parameter(4) & u64::from(open::CLOEXEC) != 0
+                && let Some(fd) = self.context_fd_mut(slot)
+            {
+                fd.close_on_exec = true;
+            }
         }
     }
 
@@ -172,6 +177,8 @@ impl State {
             Tuple::Unix { .. } => Kind::Unix,
             _ => return,
         };
+        let close_on_exec = event.kind.0 == k::ACCEPT4_6_X
+            && event.unsigned(5).unwrap_or(0) & u64::from(open::CLOEXEC) != 0;
         let entry = self.new_fd(kind, |fd| {
             match tuple.unmapped() {
                 Tuple::V4(tuple) => {
@@ -193,6 +200,7 @@ impl State {
                 _ => {}
             }
             tuple.write(&mut fd.name);
+            fd.close_on_exec = close_on_exec;
             fd.set_server();
             fd.connected = true;
         });

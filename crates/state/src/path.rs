@@ -15,8 +15,18 @@ pub(crate) fn concatenate(out: &mut Vec<u8>, base: &[u8], path: &[u8]) {
 
 /// The same, after what `out` already holds.
 pub(crate) fn append(out: &mut Vec<u8>, base: &[u8], path: &[u8]) {
+    append_after(out, base, b"", path);
+}
+
+/// The same for a `directory` whose name does not end with a separator.
+pub(crate) fn append_under(out: &mut Vec<u8>, directory: &[u8], path: &[u8]) {
+    let separated = directory.is_empty() || directory.ends_with(b"/");
+    append_after(out, directory, if separated { b"" } else { b"/" }, path);
+}
+
+fn append_after(out: &mut Vec<u8>, base: &[u8], separator: &[u8], path: &[u8]) {
     let path = memchr::memchr(0, path).map_or(path, |end| &path[..end]);
-    if base.len() + path.len() + 1 > MAX_PATH {
+    if base.len() + separator.len() + path.len() + 1 > MAX_PATH {
         out.extend_from_slice(TOO_LONG);
         return;
     }
@@ -24,6 +34,7 @@ pub(crate) fn append(out: &mut Vec<u8>, base: &[u8], path: &[u8]) {
     // An empty path takes nothing from its base.
     if path.first().is_some_and(|&c| c != b'/') {
         out.extend_from_slice(base);
+        out.extend_from_slice(separator);
     }
     let empty_base = out.len() == from;
     if is_plain(path) {

@@ -464,9 +464,9 @@ impl Interfaces {
         self.v4.iter().any(|(address, _)| *address == ip)
     }
 
-    /// The same for IPv6.
+    /// True when the address is in the /64 network of one of our interfaces, as which Falco counts as local for IPv6.
     pub(crate) fn is_local_v6(&self, ip: [u8; 16]) -> bool {
-        self.v6.iter().any(|(address, _)| *address == ip)
+        self.v6.iter().any(|(address, _)| address[..8] == ip[..8])
     }
 
     fn infer_v4(&self, other: [u8; 4]) -> [u8; 4] {

@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashSet;
 use vedette_event::boot::{FdDetail, FdEntry, Group, Interface, MachineInfo, ProcessEntry, User};
 
 use crate::container_info::Info;
 use crate::containers::{Containers, id_of};
 use crate::fd::Kind;
-use crate::parse_exec::ExecEnter;
 use crate::path::concatenate;
 use crate::sock::{Interfaces, is_mapped, last4};
 use crate::stats::Stats;
@@ -16,7 +15,7 @@ use crate::text::{List, empty};
 use crate::thread::{Shared, Thread, set_shared};
 use crate::threads::Threads;
 use crate::users::Directory;
-use crate::wire::l4;
+use crate::wire::{l4, open};
 
 /// What fields need that no event tells.
 pub struct Settings {
@@ -44,6 +43,10 @@ impl std::fmt::Debug for Settings {
 }
 
 /// One thing that was there before the first event.
+#[allow(
+    clippy::large_enum_variant,
+    reason = "entries are borrowed, short-lived and mostly of the largest kind"
+)]
 #[derive(Clone, Copy, Debug)]
 pub enum Boot<'a> {
     /// The machine.
@@ -109,8 +112,6 @@ pub struct State {
     pub(crate) scratch: Vec<u8>,
     /// Room for a base directory while the path is put together.
     pub(crate) base: Vec<u8>,
-    /// What beginnings of execve told whose end has not come, by thread.
-    pub(crate) exec_enters: FxHashMap<i64, ExecEnter>,
     /// Control groups that were looked at last, and the short id of the container that they name.
     container_seen: (List, Shared),
     booted: bool,
@@ -162,9 +163,9 @@ impl State {
         }
         if self.booted {
             // A source that looks a process up while events are running.
-            self.threads
-                .add(thread)
-                .map(|slot| self.find_container(slot));
+            if let Some(slot) = self.threads.add(thread) {
+                self.find_container(slot);
+            }
         } else {
             self.threads.add_unlinked(thread);
         }
@@ -196,6 +197,7 @@ impl State {
             FdDetail::Name(name) => fd.name.extend_from_slice(name),
             FdDetail::File { flags, name, dev } => {
                 fd.open_flags = flags;
+                fd.close_on_exec = flags & open::CLOEXEC != 0;
                 fd.dev = dev;
                 fd.name.extend_from_slice(name);
             }

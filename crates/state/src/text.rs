@@ -19,11 +19,9 @@ pub(crate) fn empty() -> Arc<[u8]> {
 }
 
 impl List {
-    /// Reads items separated by NULs. One closing NUL ends the last item; an empty item is kept unless it would be the
-    /// last.
+    /// Reads items that each end at a NUL; the last NUL may be missing. A single NUL is no item at all.
     pub(crate) fn parse(bytes: &[u8]) -> Self {
-        let bytes = bytes.strip_suffix(b"\0").unwrap_or(bytes);
-        if bytes.is_empty() {
+        if matches!(bytes, [] | [0]) {
             return Self::default();
         }
         if bytes.last() == Some(&0) {
@@ -44,7 +42,7 @@ impl List {
 
     /// Number of items.
     pub(crate) fn len(&self) -> usize {
-        self.0.iter().filter(|&&byte| byte == 0).count()
+        memchr::memchr_iter(0, &self.0).count()
     }
 
     /// True when there are none.
@@ -66,12 +64,10 @@ impl List {
 
     /// True when parsing `bytes` would give this list.
     pub(crate) fn is(&self, bytes: &[u8]) -> bool {
-        let bytes = bytes.strip_suffix(b"\0").unwrap_or(bytes);
-        match (bytes.last(), self.0.split_last()) {
-            (None, None) => true,
-            (Some(0), Some(_)) => *self.0 == *bytes,
-            (Some(_), Some((_, own))) => own == bytes,
-            _ => false,
+        match bytes {
+            [] | [0] => self.is_empty(),
+            [.., 0] => *self.0 == *bytes,
+            _ => self.0.strip_suffix(b"\0") == Some(bytes),
         }
     }
 }
@@ -88,7 +84,8 @@ mod tests {
             (b"a\0b\0", &["a", "b"]),
             (b"a\0b", &["a", "b"]),
             (b"a\0\0b\0", &["a", "", "b"]),
-            (b"a\0\0", &["a"]),
+            (b"a\0\0", &["a", ""]),
+            (b"\0\0", &["", ""]),
             (b"\0a\0", &["", "a"]),
         ] {
             let list = List::parse(bytes);

@@ -243,7 +243,7 @@ impl Threads {
         }
         match self.find(ptid) {
             Some(parent) if parent != slot && !self.at(parent).is_invalid() => {
-                self.add_child(parent, slot)
+                self.add_child(parent, slot);
             }
             _ => self.at_mut(slot).ptid = 0,
         }

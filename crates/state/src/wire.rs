@@ -60,19 +60,22 @@ pub(crate) mod family {
     pub(crate) const NETLINK: u8 = 16;
 }
 
-/// Transport protocols.
+/// Transport protocols, by the numbers of the capture format.
 pub(crate) mod l4 {
     pub(crate) const UNKNOWN: u8 = 0;
-    pub(crate) const TCP: u8 = 1;
-    pub(crate) const UDP: u8 = 2;
-    pub(crate) const ICMP: u8 = 3;
-    pub(crate) const RAW: u8 = 4;
     /// The socket has no role yet, so nothing is said of its protocol.
-    pub(crate) const NA: u8 = 5;
+    pub(crate) const NA: u8 = 1;
+    pub(crate) const TCP: u8 = 2;
+    pub(crate) const UDP: u8 = 3;
+    pub(crate) const ICMP: u8 = 4;
+    pub(crate) const RAW: u8 = 5;
 }
 
 pub(crate) const FCNTL_DUPFD: u64 = 1;
+pub(crate) const FCNTL_SETFD: u64 = 3;
 pub(crate) const FCNTL_DUPFD_CLOEXEC: u64 = 26;
+/// Argument of `F_SETFD`: close the descriptor when the process becomes another program.
+pub(crate) const FD_CLOEXEC: u64 = 1;
 pub(crate) const RLIMIT_NOFILE: u64 = 7;
 pub(crate) const PR_SET_CHILD_SUBREAPER: u64 = 36;
 pub(crate) const PR_GET_CHILD_SUBREAPER: u64 = 37;

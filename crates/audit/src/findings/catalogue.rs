@@ -9,7 +9,7 @@ pub enum Coverage {
     Detector,
     /// A detector raises it once a list of this kind is loaded.
     List,
-    /// The anomaly model raises it once it knows what is usual.
+    /// Needs a baseline of what is usual; the model that keeps one is not built.
     Baseline,
     /// The rules named raise it from system calls.
     Rule,
@@ -35,20 +35,12 @@ pub struct FindingType {
 }
 
 /// Types that GuardDuty does not have.
-pub static OWN: &[FindingType] = &[
-    FindingType {
-        name: "UnauthorizedAccess:Kubernetes/PodCredentialExfiltration.OutsideCluster",
-        severity: 8.0,
-        coverage: Coverage::Detector,
-        detail: "",
-    },
-    FindingType {
-        name: "AttackSequence:Kubernetes/Incident",
-        severity: 9.0,
-        coverage: Coverage::Sequence,
-        detail: "",
-    },
-];
+pub static OWN: &[FindingType] = &[FindingType {
+    name: "UnauthorizedAccess:Kubernetes/PodCredentialExfiltration.OutsideCluster",
+    severity: 8.0,
+    coverage: Coverage::Detector,
+    detail: "",
+}];
 
 static TABLE: LazyLock<Vec<FindingType>> = LazyLock::new(|| {
     include_str!("../../data/finding_types.tsv")

@@ -91,6 +91,7 @@ impl<'a> Call<'a> {
             action: self.action(),
             lists: Vec::new(),
             extra: Vec::new(),
+            detection: None,
         }
     }
 

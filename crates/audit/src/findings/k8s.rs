@@ -214,6 +214,7 @@ impl Out<'_, '_> {
             action: action(call),
             lists: Vec::new(),
             extra: Vec::new(),
+            detection: None,
         });
         self.hits.last_mut().expect("it was pushed above")
     }

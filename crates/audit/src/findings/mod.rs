@@ -10,14 +10,18 @@ mod credentials;
 mod k8s;
 mod object;
 mod seen;
+mod sequence;
 mod store;
+mod suppress;
 mod tactic;
 mod texts;
 
 use serde_json::Value;
 
 pub use k8s::SystemActor;
+pub use sequence::{Incident, MAX_INCIDENTS, Sequences, Signal, Step, WINDOW};
 pub use store::{Change, Finding, Findings, MAX_FINDINGS, Sample};
+pub use suppress::{Suppression, SuppressionError};
 pub use tactic::Tactic;
 pub use texts::{Texts, texts};
 
@@ -74,6 +78,8 @@ pub struct Hit {
     pub lists: Vec<String>,
     /// What else the finding should say, as name and value.
     pub extra: Vec<(&'static str, String)>,
+    /// `service.detection` of the GuardDuty shape, for sequences.
+    pub detection: Option<Value>,
 }
 
 /// Looks at records one after the other and gives what they mean. Deterministic: the same records give the same hits.

@@ -133,6 +133,7 @@ impl Finding {
                 action,
                 lists: Vec::new(),
                 extra: Vec::new(),
+                detection: None,
             },
         );
         finding.sample = true;

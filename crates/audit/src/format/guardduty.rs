@@ -36,6 +36,9 @@ pub fn guardduty(finding: &Finding, origin: &Origin) -> Value {
         _ => "CloudTrail",
     };
     service.insert("featureName".into(), json!(feature));
+    if let Some(detection) = &hit.detection {
+        service.insert("detection".into(), detection.clone());
+    }
     if !hit.lists.is_empty() {
         let lists: Vec<Value> = hit
             .lists

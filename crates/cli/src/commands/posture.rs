@@ -24,7 +24,7 @@ pub(crate) enum Posture {
     Check(check::Args),
     /// Explains one check: what it ensures, why, and how to mend a failure.
     Explain(list::Explain),
-    /// Writes a check of your own as ValidatingAdmissionPolicy, or reads one.
+    /// Writes checks as ValidatingAdmissionPolicies.
     Export(user::Export),
     /// Mends what checks find, each fix proved.
     Fix(fix::Args),

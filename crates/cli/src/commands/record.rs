@@ -7,11 +7,17 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context;
+use vedette_detect::{Detector, Mode, RuleSet, Settings, TimeStyle};
+use vedette_event::Priority;
+use vedette_rules::catalogue::SYSCALL;
 use vedette_scap::{Compression, Item, Writer};
 use vedette_sensor::Interest;
 use vedette_sensor::bootstrap::Fact;
 
+use vedette_state::{Boot, State};
+
 use crate::live::{self, Live, Until};
+use crate::{hostname, replay, rulefiles};
 
 /// Record system calls of this machine into a .scap capture
 ///
@@ -27,6 +33,46 @@ pub(crate) struct Args {
     /// Stop after this many events
     #[arg(long, value_name = "N", default_value_t = u64::MAX, hide_default_value = true)]
     events: u64,
+    /// Write only events that match this condition, and nothing of what was there before but the machine's facts
+    #[arg(long, value_name = "CONDITION")]
+    filter: Option<String>,
+}
+
+/// Decides which events are written.
+struct Filter {
+    state: State,
+    detector: Detector,
+}
+
+impl Filter {
+    fn new(condition: &str) -> anyhow::Result<Self> {
+        let files = [(
+            String::from("<filter>"),
+            super::replay::event_rule(condition, "%evt.num")?,
+        )];
+        let loaded = vedette_rules::load(&files, &vedette_rules::Options::default());
+        let errors = rulefiles::complain(&loaded.diagnostics, &files, false)?;
+        anyhow::ensure!(errors == 0, "the filter is no condition");
+        let settings = Settings {
+            mode: Mode::First,
+            least: Priority::Debug,
+            hostname: hostname::current().into(),
+            time: TimeStyle::Clock,
+        };
+        let rules = RuleSet::compile(&loaded.rules, SYSCALL, settings);
+        Ok(Self {
+            state: State::new(replay::settings("")),
+            detector: Detector::new(rules.into()),
+        })
+    }
+
+    fn wants(&mut self, event: &vedette_event::RawEvent<'_>) -> bool {
+        self.state.apply(event);
+        let mut wanted = false;
+        self.detector
+            .observe(&self.state.view(event), |_| wanted = true);
+        wanted
+    }
 }
 
 /// Runs the subcommand.
@@ -41,13 +87,26 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let until = Until::signalled(args.seconds.map(Duration::from_secs))?;
     let limit = args.events;
     let mut events = 0u64;
+    let mut filter = args.filter.as_deref().map(Filter::new).transpose()?;
     let stats = live::run(
         &Interest::everything(),
         &until,
         |what| {
             let item = match what {
-                Live::Before(fact) => item(fact),
+                Live::Before(fact) => {
+                    let item = item(fact);
+                    if let (Some(filter), Some(boot)) = (&mut filter, replay::boot(&item)) {
+                        filter.state.boot(&boot);
+                        if !matches!(boot, Boot::Machine(_)) {
+                            return Ok(());
+                        }
+                    }
+                    item
+                }
                 Live::Event(event) => {
+                    if filter.as_mut().is_some_and(|filter| !filter.wants(&event)) {
+                        return Ok(());
+                    }
                     if events >= limit {
                         until.stop();
                         return Ok(());

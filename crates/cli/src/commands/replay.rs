@@ -258,7 +258,7 @@ pub(crate) fn report_losses(outputs: Vec<Snapshot>) -> std::io::Result<()> {
 }
 
 /// A rules file whose one rule matches what `filter` says.
-fn event_rule(filter: &str, format: &str) -> anyhow::Result<String> {
+pub(crate) fn event_rule(filter: &str, format: &str) -> anyhow::Result<String> {
     // A JSON string is a YAML string, whatever is in it.
     let condition = serde_json::to_string(if filter.trim().is_empty() {
         "evt.num > 0"

@@ -14,7 +14,7 @@ use vedette_event::Alert;
 
 use crate::input::Progress;
 
-pub(crate) use capture::settings;
+pub(crate) use capture::{boot, settings};
 
 /// Alerts of an input that wait until the inputs before it are done.
 const WAITING: usize = 4096;

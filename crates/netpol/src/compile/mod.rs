@@ -15,7 +15,7 @@ mod row;
 use rustc_hash::FxHashMap;
 
 use crate::evaluate::{Assumptions, Decision, Matcher, Party, Question, Tri, evaluate, unbound};
-use crate::model::{Direction, Peer, Policy, Pod, Rule, World};
+use crate::model::{Direction, Peer, Pod, Policy, Rule, World};
 use crate::net::{AddressKey, IpRange, atoms, subtract};
 use crate::traffic::ConnSet;
 
@@ -64,7 +64,6 @@ pub struct Compiled<'w> {
     sets: Sets,
     index: Index,
     members: FxHashMap<members::Key, members::Members>,
-    directory: FxHashMap<AddressKey, u32>,
 }
 
 /// Interned connection sets and pairs of them.
@@ -158,7 +157,6 @@ impl<'w> Compiled<'w> {
             sets: Sets::default(),
             index: Index::default(),
             members: FxHashMap::default(),
-            directory: FxHashMap::default(),
         };
         out.classify(!borders.is_empty());
         out.index = Index::new(&out);
@@ -216,11 +214,6 @@ impl<'w> Compiled<'w> {
                 self.classes.push(number as u32);
             }
             self.class_of.push(class);
-            if !pod.terminated && !pod.host_network {
-                for ip in &pod.ips {
-                    self.directory.entry((*ip).into()).or_insert(number as u32);
-                }
-            }
         }
     }
 
@@ -330,13 +323,7 @@ impl<'w> Compiled<'w> {
     pub fn end(&self, party: &Party) -> Option<End> {
         match party {
             Party::Pod(index) => Some(self.pod(*index)),
-            Party::Address(address) => {
-                let key = AddressKey::from(*address);
-                if let Some(pod) = self.directory.get(&key) {
-                    return Some(self.pod(*pod as usize));
-                }
-                Some(self.outside(key))
-            }
+            Party::Address(address) => Some(self.outside((*address).into())),
             Party::Stranger => Some(self.stranger()),
             Party::Node(_) | Party::Name(_) => None,
         }
@@ -428,9 +415,7 @@ impl<'w> Compiled<'w> {
 
     fn decision_of(&self, outcome: u32, question: &Question) -> Decision {
         let (allowed, doubtful) = self.sets.outcomes[outcome as usize];
-        let has = |set: u32| {
-            self.sets.all[set as usize].contains(question.protocol, question.port)
-        };
+        let has = |set: u32| self.sets.all[set as usize].contains(question.protocol, question.port);
         if has(allowed) {
             Decision::Allowed
         } else if has(doubtful) {

@@ -147,7 +147,9 @@ impl Compiled<'_> {
             {
                 next += 1;
                 applied = applied.or(selected);
-                let rules = tier.policies[p as usize].rules(direction).unwrap_or_default();
+                let rules = tier.policies[p as usize]
+                    .rules(direction)
+                    .unwrap_or_default();
                 for (r, rule) in rules.iter().enumerate() {
                     if rule.action != Action::Log {
                         self.apply(
@@ -184,7 +186,10 @@ impl Compiled<'_> {
         Row::new(at)
     }
 
-    #[expect(clippy::too_many_arguments, reason = "one inner loop, split out for its length")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one inner loop, split out for its length"
+    )]
     fn apply(
         &mut self,
         (t, p, r): (u32, u32, u32),
@@ -200,7 +205,10 @@ impl Compiled<'_> {
             matcher.entity(entity, subject, false, None)
         });
         let own_by_family = rule.own.as_ref().is_some_and(|e| {
-            !e.nets.is_empty() || !e.not_nets.is_empty() || e.selector.is_some() || e.not_selector.is_some()
+            !e.nets.is_empty()
+                || !e.not_nets.is_empty()
+                || e.selector.is_some()
+                || e.not_selector.is_some()
         });
         let peers = match self.members(t, p, r, direction, subject) {
             Some(members) => {
@@ -212,7 +220,8 @@ impl Compiled<'_> {
         };
         // What the rule matches depends on the end only by the ports that it names or its Service offers,
         // and by the family of the connection.
-        let by_end = (direction == Direction::Egress && (names_ports(&rule.traffic) || rule_service(rule)))
+        let by_end = (direction == Direction::Egress
+            && (names_ports(&rule.traffic) || rule_service(rule)))
             || rule.traffic.family.is_some()
             || own_by_family;
         let mut shared: Option<((u32, ConnSet), (u32, ConnSet))> = None;
@@ -246,12 +255,12 @@ impl Compiled<'_> {
                 if let Some(entity) = entity {
                     possible = possible.and(&service_set(&matcher, entity, destination));
                 }
-                let sure = if rule.traffic.caveat.is_some() || own != Tri::Yes || selected != Tri::Yes
-                {
-                    ConnSet::none()
-                } else {
-                    possible.clone()
-                };
+                let sure =
+                    if rule.traffic.caveat.is_some() || own != Tri::Yes || selected != Tri::Yes {
+                        ConnSet::none()
+                    } else {
+                        possible.clone()
+                    };
                 let sure = (self.sets.intern(sure.clone()), sure);
                 let possible = (self.sets.intern(possible.clone()), possible);
                 shared = Some((sure, possible));

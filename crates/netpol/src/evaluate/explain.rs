@@ -105,7 +105,12 @@ pub(super) fn rule_reason(
         Direction::Ingress => walk.own,
     };
     let port = rule.traffic.ports.iter().position(|term| {
-        port_term(term, walk.question.protocol, walk.question.port, destination)
+        port_term(
+            term,
+            walk.question.protocol,
+            walk.question.port,
+            destination,
+        )
     });
     match port {
         Some(at) => {
@@ -161,7 +166,8 @@ fn doubt(walk: &Walk<'_, '_>, rule: &Rule) -> String {
     if walk.other.ips.is_empty() && uses_block {
         return "the address of the peer, which the inputs do not give".into();
     }
-    "labels that the inputs do not give (add the Namespace, ServiceAccount, Service or Node object)".into()
+    "labels that the inputs do not give (add the Namespace, ServiceAccount, Service or Node object)"
+        .into()
 }
 
 pub(super) fn end_reason(walk: &Walk<'_, '_>, tier: &Tier, isolating: &[usize]) -> Reason {
@@ -181,7 +187,11 @@ pub(super) fn end_reason(walk: &Walk<'_, '_>, tier: &Tier, isolating: &[usize]) 
         Direction::Egress => &walk.question.from,
         Direction::Ingress => &walk.question.to,
     };
-    let verb = if isolating.len() == 1 { "isolates" } else { "isolate" };
+    let verb = if isolating.len() == 1 {
+        "isolates"
+    } else {
+        "isolate"
+    };
     let other = match walk.direction {
         Direction::Egress => format!("to {}", party(walk.matcher.world, &walk.question.to)),
         Direction::Ingress => format!("from {}", party(walk.matcher.world, &walk.question.from)),
@@ -253,7 +263,10 @@ fn describe_entity(entity: &Entity) -> String {
         parts.push(format!("addresses not in {}", Blocks(&entity.not_nets)));
     }
     if !entity.account_names.is_empty() {
-        parts.push(format!("service accounts {}", entity.account_names.join(", ")));
+        parts.push(format!(
+            "service accounts {}",
+            entity.account_names.join(", ")
+        ));
     }
     if let Some(selector) = &entity.account_selector {
         parts.push(format!("service accounts where {selector}"));

@@ -174,10 +174,7 @@ impl<'w> Matcher<'w> {
 
     fn in_namespaces(&self, namespaces: &NamespaceMatch, view: &View<'_>) -> Tri {
         match namespaces {
-            NamespaceMatch::Own(name) => view
-                .namespace
-                .is_some_and(|ns| ns.name == *name)
-                .into(),
+            NamespaceMatch::Own(name) => view.namespace.is_some_and(|ns| ns.name == *name).into(),
             NamespaceMatch::Selected(selector) => {
                 if view.stranger {
                     return self.namespace_labels(selector, None);
@@ -194,9 +191,8 @@ impl<'w> Matcher<'w> {
             .requirements
             .iter()
             .map(|requirement| {
-                let known = namespace.is_some_and(|ns| {
-                    ns.declared || **requirement.key() == *NAMESPACE_NAME_LABEL
-                });
+                let known = namespace
+                    .is_some_and(|ns| ns.declared || **requirement.key() == *NAMESPACE_NAME_LABEL);
                 let empty = crate::labels::Labels::default();
                 let labels = namespace.map_or(&empty, |ns| &ns.labels);
                 if known || !self.assumptions.doubt_unknown_labels {
@@ -244,7 +240,12 @@ impl<'w> Matcher<'w> {
         expression.matches(&get).into()
     }
 
-    fn pod_label<'a>(&self, pod: &'a Pod, namespace: Option<&'a Namespace>, key: &str) -> Option<&'a str>
+    fn pod_label<'a>(
+        &self,
+        pod: &'a Pod,
+        namespace: Option<&'a Namespace>,
+        key: &str,
+    ) -> Option<&'a str>
     where
         'w: 'a,
     {
@@ -436,7 +437,10 @@ impl<'w> Matcher<'w> {
         }
         let Some(pod) = view.pod else { return Tri::No };
         let named = entity.account_names.is_empty()
-            || entity.account_names.iter().any(|n| **n == *pod.service_account);
+            || entity
+                .account_names
+                .iter()
+                .any(|n| **n == *pod.service_account);
         let accounts = entity
             .account_selector
             .as_ref()
@@ -448,8 +452,16 @@ impl<'w> Matcher<'w> {
     }
 
     /// Selectors find workload endpoints, host endpoints and network sets alike.
-    fn endpoint_or_set(&self, selector: &Expression, scope: &Scope, view: &View<'_>, v6: bool) -> Tri {
-        let mut out = self.expression(selector, view).and(self.in_scope(scope, view));
+    fn endpoint_or_set(
+        &self,
+        selector: &Expression,
+        scope: &Scope,
+        view: &View<'_>,
+        v6: bool,
+    ) -> Tri {
+        let mut out = self
+            .expression(selector, view)
+            .and(self.in_scope(scope, view));
         if out == Tri::Yes {
             return out;
         }
@@ -480,8 +492,9 @@ impl<'w> Matcher<'w> {
             Scope::Anywhere => true,
             Scope::Global => set.namespace.is_none(),
             Scope::Namespace(name) => set.namespace.as_ref() == Some(name),
-            Scope::Namespaces(expression) => namespace
-                .is_some_and(|ns| self.namespace_expression(expression, ns) == Tri::Yes),
+            Scope::Namespaces(expression) => {
+                namespace.is_some_and(|ns| self.namespace_expression(expression, ns) == Tri::Yes)
+            }
         };
         let get = |key: &str| match key.strip_prefix("pcns.") {
             Some(key) => namespace.and_then(|ns| {
@@ -519,7 +532,9 @@ impl<'w> Matcher<'w> {
             Some((protocol, port)) => service
                 .ports
                 .iter()
-                .any(|p| p.protocol == protocol && target_ports(pod, &p.target, protocol).contains(&port))
+                .any(|p| {
+                    p.protocol == protocol && target_ports(pod, &p.target, protocol).contains(&port)
+                })
                 .into(),
         }
     }
@@ -562,9 +577,7 @@ pub fn port_term(term: &PortTerm, protocol: Protocol, port: u16, destination: &V
     }
     match &term.port {
         PortMatch::Any => true,
-        PortMatch::Range(first, last) => {
-            protocol.has_ports() && (*first..=*last).contains(&port)
-        }
+        PortMatch::Range(first, last) => protocol.has_ports() && (*first..=*last).contains(&port),
         PortMatch::Named(name) => destination.pod.is_some_and(|pod| {
             pod.ports.iter().any(|p| {
                 p.protocol == protocol && p.number == port && p.name.as_ref() == Some(name)

@@ -14,8 +14,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 pub use explain::Reason;
-pub use matching::{Matcher, Tri, View, is_v6, port_term, target_ports};
 pub use explain::{describe_peer, describe_traffic};
+pub use matching::{Matcher, Tri, View, is_v6, port_term, target_ports};
 pub use resolve::{Directory, Place as Resolved, ResolveError, Target, backends, resolve};
 
 use crate::model::{Action, Direction, Tier, TierEnd, World};
@@ -241,6 +241,7 @@ fn half(
         other,
         v6,
         reached: vec![false; matcher.world.tiers.len() + 1],
+        allowed: false,
         allow: None,
         deny: None,
         doubt: None,
@@ -248,12 +249,10 @@ fn half(
     };
     walk.tier(0);
     let nothing = || Reason::unselected(matcher.world, direction, subject);
-    match (walk.allow, walk.deny) {
-        (allow, None) => settled(Decision::Allowed, allow.flatten().unwrap_or_else(nothing)),
-        (None, Some(reason)) => settled(Decision::Denied, reason),
-        (Some(_), Some(reason)) => {
-            settled(Decision::Undecidable, walk.doubt.unwrap_or(reason))
-        }
+    match walk.deny {
+        None => settled(Decision::Allowed, walk.allow.unwrap_or_else(nothing)),
+        Some(reason) if !walk.allowed => settled(Decision::Denied, reason),
+        Some(reason) => settled(Decision::Undecidable, walk.doubt.unwrap_or(reason)),
     }
 }
 
@@ -285,12 +284,12 @@ pub(crate) fn unbound(
     }
     let same_node = other.on_node
         && pod.node.is_some()
-        && (other.node.is_some_and(|n| Some(&n.name) == pod.node.as_ref())
+        && (other
+            .node
+            .is_some_and(|n| Some(&n.name) == pod.node.as_ref())
             || other.ips.iter().any(|ip| pod.host_ips.contains(ip)));
     if direction == Direction::Ingress && same_node {
-        return Some(
-            "a pod's own node always reaches it (health checks of the kubelet)".into(),
-        );
+        return Some("a pod's own node always reaches it (health checks of the kubelet)".into());
     }
     None
 }
@@ -304,7 +303,9 @@ struct Walk<'a, 'w> {
     v6: bool,
     /// Tiers already entered: entering one again cannot end differently.
     reached: Vec<bool>,
-    allow: Option<Option<Reason>>,
+    /// Whether it may end allowed, and the first rule that would do it; none when nothing decided.
+    allowed: bool,
+    allow: Option<Reason>,
     deny: Option<Reason>,
     doubt: Option<Reason>,
     /// Whether any policy so far selected the pod.
@@ -318,15 +319,13 @@ impl Walk<'_, '_> {
         }
         let world = self.matcher.world;
         let Some(tier) = world.tiers.get(index) else {
-            if self.allow.is_none() {
-                let reason = self.bound.then(|| {
-                    Reason::plain(format!(
-                        "no rule decides about this {}: what no policy decides is allowed",
-                        self.direction
-                    ))
-                });
-                self.allow = Some(reason);
+            if !self.allowed && self.bound {
+                self.allow = Some(Reason::plain(format!(
+                    "no rule decides about this {}: what no policy decides is allowed",
+                    self.direction
+                )));
             }
+            self.allowed = true;
             return;
         };
         let mut applied = Tri::No;
@@ -359,7 +358,10 @@ impl Walk<'_, '_> {
                 }
                 match rule.action {
                     Action::Allow => {
-                        self.allow.get_or_insert(Some(reason));
+                        if !self.allowed {
+                            self.allow = Some(reason);
+                        }
+                        self.allowed = true;
                     }
                     Action::Deny => {
                         self.deny.get_or_insert(reason);

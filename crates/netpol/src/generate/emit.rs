@@ -72,7 +72,10 @@ fn comments(out: &mut String, indent: &str, rule: &GeneratedRule) {
 /// Characters that end a YAML line or turn the reading direction around.
 fn breaks_line(c: char) -> bool {
     c.is_control()
-        || matches!(c, '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{feff}')
+        || matches!(
+            c,
+            '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{feff}'
+        )
         || ('\u{202a}'..='\u{202e}').contains(&c)
         || ('\u{2066}'..='\u{2069}').contains(&c)
 }
@@ -114,7 +117,10 @@ fn kubernetes(out: &mut String, policy: &GeneratedPolicy) {
                 }
             }
             Remote::Block(block) => {
-                *out += &format!("    - ipBlock:\n        cidr: {}\n", quoted(&block.to_string()));
+                *out += &format!(
+                    "    - ipBlock:\n        cidr: {}\n",
+                    quoted(&block.to_string())
+                );
             }
         }
         *out += "    ports:\n";

@@ -107,12 +107,15 @@ pub struct Generated {
     pub notes: Vec<String>,
 }
 
+/// Ports to one peer, and what to say about them.
+type Observations = (BTreeSet<(Protocol, u16)>, BTreeSet<String>);
+
 /// Everything observed of one workload in one direction.
 #[derive(Default)]
 struct Observed {
     /// A pod that stands for the workload.
     pod: usize,
-    rules: BTreeMap<Remote, (BTreeSet<(Protocol, u16)>, BTreeSet<String>)>,
+    rules: BTreeMap<Remote, Observations>,
 }
 
 struct Generator<'a> {
@@ -185,7 +188,8 @@ impl Generator<'_> {
         if from == to {
             return;
         }
-        let metadata = matches!(to, Party::Address(a) if METADATA_SERVICE.contains(&a.to_string().as_str()));
+        let metadata =
+            matches!(to, Party::Address(a) if METADATA_SERVICE.contains(&a.to_string().as_str()));
         if metadata {
             let process = flow.process.as_deref().unwrap_or("an unknown process");
             self.notes.insert(format!(
@@ -321,7 +325,11 @@ impl Generator<'_> {
     }
 
     fn add_dns(&mut self) {
-        let dns = self.world.pods.iter().position(|p| is_dns_pod(p) && !p.terminated);
+        let dns = self
+            .world
+            .pods
+            .iter()
+            .position(|p| is_dns_pod(p) && !p.terminated);
         let Some(dns) = dns else {
             self.notes
                 .insert("no DNS rule: the inputs have no pod of the cluster's DNS".into());
@@ -346,7 +354,8 @@ impl Generator<'_> {
         {
             let rule = observed.rules.entry(remote.clone()).or_default();
             rule.0.extend(&ports);
-            rule.1.insert("DNS, allowed without a recorded lookup".into());
+            rule.1
+                .insert("DNS, allowed without a recorded lookup".into());
         }
     }
 
@@ -372,7 +381,9 @@ impl Generator<'_> {
                 ));
             }
             let dns = observed.rules.values().any(|(ports, _)| {
-                ports.iter().any(|(_, port)| [DNS_PORT, 5353].contains(port))
+                ports
+                    .iter()
+                    .any(|(_, port)| [DNS_PORT, 5353].contains(port))
             });
             if direction == Direction::Egress && !dns {
                 self.notes.insert(format!(
@@ -400,8 +411,9 @@ impl Generator<'_> {
             (self.options.egress, Direction::Egress),
         ] {
             if asked && !policies.iter().any(|p| p.direction == direction) {
-                self.notes
-                    .insert(format!("no {direction} traffic was recorded, so no {direction} policy was written"));
+                self.notes.insert(format!(
+                    "no {direction} traffic was recorded, so no {direction} policy was written"
+                ));
             }
         }
         self.prune(&mut policies, assumptions);
@@ -452,7 +464,12 @@ impl Generator<'_> {
             let mut number = policy.rules.len();
             while number > 0 {
                 number -= 1;
-                if policy.rules.len() < 2 || policy.rules[number].comments.iter().any(|c| c.starts_with("DNS, allowed")) {
+                if policy.rules.len() < 2
+                    || policy.rules[number]
+                        .comments
+                        .iter()
+                        .any(|c| c.starts_with("DNS, allowed"))
+                {
                     continue;
                 }
                 let mut fewer = policy.clone();
@@ -472,12 +489,15 @@ impl Generator<'_> {
     }
 
     fn asked(&self) -> impl Iterator<Item = Question> + '_ {
-        let inside = self.questions.iter().map(|&(a, b, protocol, port)| Question {
-            from: Party::Pod(a),
-            to: Party::Pod(b),
-            protocol: Protocol(protocol),
-            port,
-        });
+        let inside = self
+            .questions
+            .iter()
+            .map(|&(a, b, protocol, port)| Question {
+                from: Party::Pod(a),
+                to: Party::Pod(b),
+                protocol: Protocol(protocol),
+                port,
+            });
         let outside = self
             .outside
             .iter()
@@ -565,7 +585,8 @@ pub fn as_policy(policy: &GeneratedPolicy) -> Policy {
 
 /// Whether a pod is one of the cluster's DNS servers.
 pub fn is_dns_pod(pod: &Pod) -> bool {
-    let named = |key: &str, values: &[&str]| pod.labels.get(key).is_some_and(|v| values.contains(&v));
+    let named =
+        |key: &str, values: &[&str]| pod.labels.get(key).is_some_and(|v| values.contains(&v));
     named("k8s-app", &["kube-dns", "coredns"])
         || named("dns.operator.openshift.io/daemonset-dns", &["default"])
         || (*pod.namespace == *"kube-system"

@@ -72,7 +72,10 @@ pub fn volatile(key: &str, value: &str) -> Option<&'static str> {
     if name.starts_with("prune-") || name.ends_with("-hash") || name.ends_with("-uid") {
         return Some("written by a deployment tool and changed by it");
     }
-    if name.split('-').any(|part| part.len() >= 8 && looks_random(part)) {
+    if name
+        .split('-')
+        .any(|part| part.len() >= 8 && looks_random(part))
+    {
         return Some("the key holds something like a hash");
     }
     if is_uuid(value) || (value.len() >= 8 && looks_random(value)) {
@@ -93,7 +96,8 @@ fn looks_random(text: &str) -> bool {
 
 fn is_uuid(text: &str) -> bool {
     const PARTS: [usize; 5] = [8, 4, 4, 4, 12];
-    text.split('-').map(str::len).eq(PARTS) && text.bytes().all(|b| b == b'-' || b.is_ascii_hexdigit())
+    text.split('-').map(str::len).eq(PARTS)
+        && text.bytes().all(|b| b == b'-' || b.is_ascii_hexdigit())
 }
 
 /// Ten to fourteen digits, or a date at the front.
@@ -203,7 +207,12 @@ mod tests {
         ] {
             assert!(volatile(key, value).is_some(), "{key}={value}");
         }
-        for (key, value) in [("app", "facade"), ("tier", "backend"), ("app", "deadbeef"), ("port", "8080")] {
+        for (key, value) in [
+            ("app", "facade"),
+            ("tier", "backend"),
+            ("app", "deadbeef"),
+            ("port", "8080"),
+        ] {
             assert!(volatile(key, value).is_none(), "{key}={value}");
         }
     }

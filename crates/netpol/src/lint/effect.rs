@@ -58,7 +58,11 @@ fn dns(subject: &Subject<'_>, out: &mut Vec<Finding>) {
     let sets: Vec<Vec<&Rule>> = if subject.pods.is_empty() {
         vec![own.clone()]
     } else {
-        subject.pods.iter().map(|&pod| egress_rules(subject, pod)).collect()
+        subject
+            .pods
+            .iter()
+            .map(|&pod| egress_rules(subject, pod))
+            .collect()
     };
     let cut = sets
         .iter()
@@ -67,7 +71,10 @@ fn dns(subject: &Subject<'_>, out: &mut Vec<Finding>) {
     if cut > 0 {
         let some = own.iter().any(|r| r.action == Action::Allow);
         let rest = if some {
-            format!("Only what its rules list is allowed out ({}); everything else is dropped, DNS lookups (UDP and TCP port 53) included. ", listed(&own))
+            format!(
+                "Only what its rules list is allowed out ({}); everything else is dropped, DNS lookups (UDP and TCP port 53) included. ",
+                listed(&own)
+            )
         } else {
             "It allows nothing out, DNS lookups (UDP and TCP port 53) included. ".into()
         };
@@ -82,7 +89,9 @@ fn dns(subject: &Subject<'_>, out: &mut Vec<Finding>) {
     }
     for rule in own {
         if !rule.traffic.ports.is_empty() && allows_dns(rule, Protocol::UDP) {
-            let tcp = sets.iter().all(|rules| rules.iter().any(|r| allows_dns(r, Protocol::TCP)));
+            let tcp = sets
+                .iter()
+                .all(|rules| rules.iter().any(|r| allows_dns(r, Protocol::TCP)));
             if !tcp {
                 out.push(subject.finding_at(
                     "dns-partial",
@@ -142,7 +151,10 @@ fn isolation(subject: &Subject<'_>, out: &mut Vec<Finding>) {
         let has_others = policy.rules(other).is_some_and(|rules| !rules.is_empty());
         if empty && has_others {
             let (what, effect) = match direction {
-                Direction::Ingress => ("ingress", "nobody can reach its pods, through a NodePort or load balancer neither"),
+                Direction::Ingress => (
+                    "ingress",
+                    "nobody can reach its pods, through a NodePort or load balancer neither",
+                ),
                 Direction::Egress => ("egress", "its pods cannot reach anything, DNS included"),
             };
             out.push(subject.finding(
@@ -180,10 +192,9 @@ fn title(subject: &Subject<'_>, out: &mut Vec<Finding>) {
     let port = allowing()
         .flat_map(|r| &r.traffic.ports)
         .find_map(|term| match term.port {
-            PortMatch::Range(first, last) => numbers
-                .iter()
-                .find(|n| (first..=last).contains(n))
-                .copied(),
+            PortMatch::Range(first, last) => {
+                numbers.iter().find(|n| (first..=last).contains(n)).copied()
+            }
             _ => None,
         });
     let open = allowing().any(|r| r.peers.is_empty() && r.traffic.ports.is_empty());
@@ -196,12 +207,15 @@ fn title(subject: &Subject<'_>, out: &mut Vec<Finding>) {
             "a NetworkPolicy cannot deny one port; allow all other ports by ranges (1-79 and 81-65535 for 80), or use a policy kind that can deny (ClusterNetworkPolicy, Calico)",
         ));
     } else if denies && open {
-        out.push(subject.finding(
-            "title-contradicts",
-            Level::Error,
-            "the title promises to deny, but a rule without peers and ports allows everything".into(),
-            "remove the empty rule: no rule at all is what denies",
-        ));
+        out.push(
+            subject.finding(
+                "title-contradicts",
+                Level::Error,
+                "the title promises to deny, but a rule without peers and ports allows everything"
+                    .into(),
+                "remove the empty rule: no rule at all is what denies",
+            ),
+        );
     } else if has(&ALLOW) && !has(&DENY) && rules().next().is_none() {
         out.push(subject.finding(
             "title-contradicts",
@@ -233,9 +247,12 @@ fn peers(subject: &Subject<'_>, out: &mut Vec<Finding>) {
         let receivers: Vec<usize> = (0..world.pods.len())
             .filter(|&index| {
                 let view = subject.matcher.pod_view(&world.pods[index]);
-                rule.peers
-                    .iter()
-                    .any(|p| subject.matcher.peer(p, &view, false, Some((protocol, port))) == Tri::Yes)
+                rule.peers.iter().any(|p| {
+                    subject
+                        .matcher
+                        .peer(p, &view, false, Some((protocol, port)))
+                        == Tri::Yes
+                })
             })
             .collect();
         let mut denied = None;
@@ -271,7 +288,11 @@ fn peers(subject: &Subject<'_>, out: &mut Vec<Finding>) {
                 "peer-denies",
                 if dns { Level::Error } else { Level::Warning },
                 &rule.place,
-                format!("{} may send {protocol} {port} to {}, but nobody there lets it in: {why}", name(from), name(to)),
+                format!(
+                    "{} may send {protocol} {port} to {}, but nobody there lets it in: {why}",
+                    name(from),
+                    name(to)
+                ),
                 "a connection needs both sides: add an ingress rule at the receiving pods",
             ));
         }

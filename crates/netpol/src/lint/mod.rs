@@ -127,7 +127,13 @@ impl<'w> Subject<'w> {
         self.matcher.world
     }
 
-    pub(crate) fn finding(&self, check: &'static str, level: Level, message: String, advice: &str) -> Finding {
+    pub(crate) fn finding(
+        &self,
+        check: &'static str,
+        level: Level,
+        message: String,
+        advice: &str,
+    ) -> Finding {
         self.finding_at(check, level, &self.policy.place, message, advice)
     }
 

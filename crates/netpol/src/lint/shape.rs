@@ -134,9 +134,10 @@ fn selectors(subject: &Subject<'_>, out: &mut Vec<Finding>) {
 
 /// `from: [{namespaceSelector}, {podSelector}]` where one peer with both was probably meant.
 fn split(subject: &Subject<'_>, rule: &Rule, direction: Direction, out: &mut Vec<Finding>) {
-    let only_pods = rule.peers.iter().any(|p| {
-        matches!(p, Peer::Pods(NamespaceMatch::Own(_), pods) if !pods.is_everything())
-    });
+    let only_pods = rule
+        .peers
+        .iter()
+        .any(|p| matches!(p, Peer::Pods(NamespaceMatch::Own(_), pods) if !pods.is_everything()));
     let only_namespaces = rule.peers.iter().any(|p| {
         matches!(p, Peer::Pods(NamespaceMatch::Selected(ns), pods) if pods.is_everything() && !ns.is_everything())
     });
@@ -155,7 +156,13 @@ fn split(subject: &Subject<'_>, rule: &Rule, direction: Direction, out: &mut Vec
     }
 }
 
-fn broad(subject: &Subject<'_>, rule: &Rule, peer: &Peer, direction: Direction, out: &mut Vec<Finding>) {
+fn broad(
+    subject: &Subject<'_>,
+    rule: &Rule,
+    peer: &Peer,
+    direction: Direction,
+    out: &mut Vec<Finding>,
+) {
     if rule.action != crate::model::Action::Allow {
         return;
     }
@@ -168,14 +175,22 @@ fn broad(subject: &Subject<'_>, rule: &Rule, peer: &Peer, direction: Direction, 
     };
     let blocks: Vec<(Cidr, bool)> = match peer {
         Peer::Block(block, excepts) => vec![(*block, !excepts.is_empty())],
-        Peer::Entity(e) => e.nets.iter().map(|n| (*n, !e.not_nets.is_empty())).collect(),
+        Peer::Entity(e) => e
+            .nets
+            .iter()
+            .map(|n| (*n, !e.not_nets.is_empty()))
+            .collect(),
         _ => return,
     };
     for (block, excepted) in blocks {
         if !wide(&block) || private(&block) {
             continue;
         }
-        let but = if excepted { " but for some exceptions" } else { "" };
+        let but = if excepted {
+            " but for some exceptions"
+        } else {
+            ""
+        };
         let what = match direction {
             Direction::Ingress => "lets in",
             Direction::Egress => "lets out to",
@@ -215,14 +230,20 @@ fn unmatched(subject: &Subject<'_>, rule: &Rule, peer: &Peer, out: &mut Vec<Find
         NamespaceMatch::Selected(selector)
             if !world.namespaces.iter().any(|ns| {
                 selector.matches(&ns.labels)
-                    || !ns.declared && selector.requirements.iter().any(|r| r.key().as_ref() != crate::model::NAMESPACE_NAME_LABEL)
+                    || !ns.declared
+                        && selector
+                            .requirements
+                            .iter()
+                            .any(|r| r.key().as_ref() != crate::model::NAMESPACE_NAME_LABEL)
             }) =>
         {
             format!("namespaces with {selector}: there is none")
         }
         NamespaceMatch::Selected(_) => format!("pods with {pods}: no pod there has these labels"),
         NamespaceMatch::Own(name) => {
-            format!("pods with {pods} in namespace {name}: there is none (without a namespaceSelector a peer is looked for in the policy's own namespace)")
+            format!(
+                "pods with {pods} in namespace {name}: there is none (without a namespaceSelector a peer is looked for in the policy's own namespace)"
+            )
         }
     };
     out.push(subject.finding_at(
@@ -240,8 +261,8 @@ fn ports(subject: &Subject<'_>, rule: &Rule, direction: Direction, out: &mut Vec
         return;
     }
     let world = subject.world();
-    let only_blocks = !rule.peers.is_empty()
-        && rule.peers.iter().all(|p| matches!(p, Peer::Block(..)));
+    let only_blocks =
+        !rule.peers.is_empty() && rule.peers.iter().all(|p| matches!(p, Peer::Block(..)));
     let receivers: Vec<&crate::model::Pod> = match direction {
         Direction::Ingress => subject.pods.iter().map(|&i| &world.pods[i]).collect(),
         Direction::Egress => world
@@ -308,16 +329,24 @@ fn service_port(
 ) {
     // Declaring ports is optional, so only pods that declare some say anything.
     let speaking: Vec<_> = receivers.iter().filter(|p| !p.ports.is_empty()).collect();
-    if speaking.is_empty() || speaking.len() < receivers.len() || receivers.iter().any(|p| declares(p, term)) {
+    if speaking.is_empty()
+        || speaking.len() < receivers.len()
+        || receivers.iter().any(|p| declares(p, term))
+    {
         return;
     }
     let service = subject.world().services.iter().find(|service| {
-        service.ports.iter().any(|p| {
-            p.port == number && p.target != crate::model::PortRef::Number(number)
-        }) && receivers.iter().any(|pod| {
-            pod.namespace == service.namespace
-                && service.selector.as_ref().is_some_and(|s| s.matches(&pod.labels))
-        })
+        service
+            .ports
+            .iter()
+            .any(|p| p.port == number && p.target != crate::model::PortRef::Number(number))
+            && receivers.iter().any(|pod| {
+                pod.namespace == service.namespace
+                    && service
+                        .selector
+                        .as_ref()
+                        .is_some_and(|s| s.matches(&pod.labels))
+            })
     });
     let message = match service {
         Some(service) => {

@@ -74,7 +74,10 @@ fn number(doc: &mut Doc<'_>, at: &At<'_>, key: &str) -> f64 {
     match at.node.as_str().and_then(|text| text.parse::<f64>().ok()) {
         Some(order) if order.is_finite() => order,
         _ => {
-            doc.error(&at, format!("expected a number, found {}", at.node.describe()));
+            doc.error(
+                &at,
+                format!("expected a number, found {}", at.node.describe()),
+            );
             f64::INFINITY
         }
     }
@@ -228,10 +231,7 @@ fn policy(doc: &mut Doc<'_>, world: &mut World, namespaced: bool, staged: bool) 
             binds
         }
         // Without types: ingress unless there are only egress rules; egress when there are egress rules.
-        _ => (
-            !ingress.is_empty() || egress.is_empty(),
-            !egress.is_empty(),
-        ),
+        _ => (!ingress.is_empty() || egress.is_empty(), !egress.is_empty()),
     };
     let scope = match (&own, expression_of(doc, &spec, "namespaceSelector")) {
         (Some(own), _) => Scope::Namespace(own.clone()),
@@ -255,7 +255,9 @@ fn policy(doc: &mut Doc<'_>, world: &mut World, namespaced: bool, staged: bool) 
         if spec.node.get(field).and_then(vedette_yaml::Node::as_bool) == Some(true) {
             doc.warn(
                 &spec,
-                format!("with `{field}` the policy binds host endpoints only; it is left out for pods"),
+                format!(
+                    "with `{field}` the policy binds host endpoints only; it is left out for pods"
+                ),
             );
             return;
         }
@@ -263,7 +265,9 @@ fn policy(doc: &mut Doc<'_>, world: &mut World, namespaced: bool, staged: bool) 
     if !world.tiers.iter().any(|t| *t.name == *tier) && !doc.failed() {
         doc.warn(
             &spec,
-            format!("no Tier object describes `{tier}`; it is taken to come last and to end in Deny"),
+            format!(
+                "no Tier object describes `{tier}`; it is taken to come last and to end in Deny"
+            ),
         );
     }
     if doc.failed() {
@@ -450,9 +454,15 @@ fn entity(doc: &mut Doc<'_>, at: &At<'_>, own: Option<&Arc<str>>) -> Entity {
             Some(at) => at.string(doc).map(Arc::from),
             None => own.cloned(),
         };
-        if positive || out.not_selector.is_some() || !out.nets.is_empty() || !out.not_nets.is_empty()
+        if positive
+            || out.not_selector.is_some()
+            || !out.nets.is_empty()
+            || !out.not_nets.is_empty()
         {
-            doc.error(&services, "expected `services` without selectors and nets beside it");
+            doc.error(
+                &services,
+                "expected `services` without selectors and nets beside it",
+            );
         }
         match (namespace, name) {
             (Some(namespace), Some(name)) => out.service = Some((namespace, name.into())),
@@ -470,7 +480,10 @@ fn ports(doc: &mut Doc<'_>, at: &At<'_>, key: &str) -> Vec<PortTerm> {
     let mut out = Vec::new();
     for item in list.items(doc) {
         let Some(text) = item.node.as_str() else {
-            doc.error(&item, format!("expected a port, found {}", item.node.describe()));
+            doc.error(
+                &item,
+                format!("expected a port, found {}", item.node.describe()),
+            );
             continue;
         };
         let range = match text.split_once(':') {

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 use vedette_manifest::{Object, Problem};
 
+use super::Input;
 use super::cursor::{At, Diagnostic, Doc, Severity};
 use super::network_policy::{identity, port_name_fault};
-use super::Input;
 use crate::labels::LabelSelector;
 use crate::model::{
     ADMIN_TIER, Action, BASELINE_TIER, NamespaceMatch, Peer, Policy, PortMatch, PortTerm, Rule,
@@ -172,7 +172,10 @@ fn subject(doc: &mut Doc<'_>, at: &At<'_>) -> Option<Subject> {
         return None;
     }
     if at.key("namespaces").is_some() == at.key("pods").is_some() {
-        doc.error(at, "expected exactly one of `namespaces` and `pods` in a subject");
+        doc.error(
+            at,
+            "expected exactly one of `namespaces` and `pods` in a subject",
+        );
         return None;
     }
     pods_or_namespaces(doc, at).map(|(namespaces, pods)| Subject::Pods(namespaces, pods))
@@ -184,7 +187,11 @@ fn rules(doc: &mut Doc<'_>, spec: &At<'_>, direction: &str, dialect: &Dialect) -
     };
     let ingress = direction == "ingress";
     let peers_key = if ingress { "from" } else { "to" };
-    let ports_key = if dialect.protocols { "protocols" } else { "ports" };
+    let ports_key = if dialect.protocols {
+        "protocols"
+    } else {
+        "ports"
+    };
     let mut out = Vec::new();
     for item in list.items(doc) {
         if !item.map(doc, &["name", "action", peers_key, ports_key]) {
@@ -200,11 +207,17 @@ fn rules(doc: &mut Doc<'_>, spec: &At<'_>, direction: &str, dialect: &Dialect) -
             .unwrap_or(Action::Deny);
         let mut peers = Vec::new();
         match item.key(peers_key) {
-            None => doc.error(&item, format!("expected at least one peer in `{peers_key}`")),
+            None => doc.error(
+                &item,
+                format!("expected at least one peer in `{peers_key}`"),
+            ),
             Some(list) => {
                 let items = list.items(doc);
                 if items.is_empty() {
-                    doc.error(&list, format!("expected at least one peer in `{peers_key}`"));
+                    doc.error(
+                        &list,
+                        format!("expected at least one peer in `{peers_key}`"),
+                    );
                 }
                 for peer in &items {
                     read_peer(doc, peer, ingress, action, dialect, &mut peers);
@@ -275,7 +288,10 @@ fn read_peer(
         if !dialect.protocols {
             doc.error(
                 at,
-                format!("expected one of {} in a peer, found `{field}`", known.join(", ")),
+                format!(
+                    "expected one of {} in a peer, found `{field}`",
+                    known.join(", ")
+                ),
             );
             return;
         }
@@ -298,7 +314,11 @@ fn read_peer(
             if blocks.is_empty() && !doc.failed() {
                 doc.error(at, "expected at least one block in `networks`");
             }
-            out.extend(blocks.into_iter().map(|block| Peer::Block(block, Vec::new())));
+            out.extend(
+                blocks
+                    .into_iter()
+                    .map(|block| Peer::Block(block, Vec::new())),
+            );
         }
         "nodes" => {
             if let Some(nodes) = at.key("nodes") {
@@ -364,7 +384,10 @@ fn read_port(doc: &mut Doc<'_>, at: &At<'_>) -> Option<PortTerm> {
     let [kind] = given[..] else {
         doc.error(
             at,
-            format!("expected exactly one of portNumber, portRange and namedPort, found {}", given.len()),
+            format!(
+                "expected exactly one of portNumber, portRange and namedPort, found {}",
+                given.len()
+            ),
         );
         return None;
     };

@@ -172,7 +172,10 @@ impl<'a> At<'a> {
     /// Says so when this is no map; warns of fields that the API does not have.
     pub(super) fn map(&self, doc: &mut Doc<'_>, known: &[&str]) -> bool {
         let Some(entries) = self.node.as_map() else {
-            doc.error(self, format!("expected a map, found {}", self.node.describe()));
+            doc.error(
+                self,
+                format!("expected a map, found {}", self.node.describe()),
+            );
             return false;
         };
         for (key, _) in entries {
@@ -194,7 +197,10 @@ impl<'a> At<'a> {
     /// The items of the list under `key`; empty when missing. `None` when it is no list, which is said.
     pub(super) fn items(&'a self, doc: &mut Doc<'_>) -> Vec<At<'a>> {
         let Some(items) = self.node.as_seq() else {
-            doc.error(self, format!("expected a list, found {}", self.node.describe()));
+            doc.error(
+                self,
+                format!("expected a list, found {}", self.node.describe()),
+            );
             return Vec::new();
         };
         items
@@ -219,11 +225,17 @@ impl<'a> At<'a> {
             }
             doc.error(
                 self,
-                format!("expected a string, found {} (put it in quotes)", self.node.describe()),
+                format!(
+                    "expected a string, found {} (put it in quotes)",
+                    self.node.describe()
+                ),
             );
             return None;
         }
-        doc.error(self, format!("expected a string, found {}", self.node.describe()));
+        doc.error(
+            self,
+            format!("expected a string, found {}", self.node.describe()),
+        );
         None
     }
 
@@ -231,7 +243,10 @@ impl<'a> At<'a> {
     pub(super) fn integer(&self, doc: &mut Doc<'_>) -> Option<i64> {
         let found = self.node.as_i64();
         if found.is_none() {
-            doc.error(self, format!("expected a number, found {}", self.node.describe()));
+            doc.error(
+                self,
+                format!("expected a number, found {}", self.node.describe()),
+            );
         }
         found
     }
@@ -242,7 +257,10 @@ impl<'a> At<'a> {
         match u16::try_from(number) {
             Ok(port) if port > 0 => Some(port),
             _ => {
-                doc.error(self, format!("expected a port from 1 to 65535, found {number}"));
+                doc.error(
+                    self,
+                    format!("expected a port from 1 to 65535, found {number}"),
+                );
                 None
             }
         }
@@ -390,7 +408,11 @@ impl<'a> At<'a> {
 
     /// The addresses in the list of maps under `key`, each under `field`.
     pub(super) fn addresses(&self, key: &str, field: &str) -> Vec<IpAddr> {
-        let items = self.node.get(key).and_then(Node::as_seq).unwrap_or_default();
+        let items = self
+            .node
+            .get(key)
+            .and_then(Node::as_seq)
+            .unwrap_or_default();
         items
             .iter()
             .filter_map(|item| item.get(field)?.as_str()?.parse().ok())
@@ -399,7 +421,8 @@ impl<'a> At<'a> {
 }
 
 fn is_number(text: &str) -> bool {
-    text.starts_with(|c: char| c.is_ascii_digit() || "+-.".contains(c)) && text.parse::<f64>().is_ok()
+    text.starts_with(|c: char| c.is_ascii_digit() || "+-.".contains(c))
+        && text.parse::<f64>().is_ok()
 }
 
 /// The known name at the smallest edit distance, when that is small enough to be a slip.

@@ -15,8 +15,8 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 use vedette_manifest::{Loaded, Object, Source};
 
-pub use cursor::{Diagnostic, Severity};
 use cursor::Doc;
+pub use cursor::{Diagnostic, Severity};
 
 use crate::labels::Labels;
 use crate::model::{
@@ -89,10 +89,13 @@ pub fn from_objects(loaded: Loaded) -> Input {
     reader.finish(&loaded.objects)
 }
 
+/// Kind, namespace and name.
+type Identity = (Arc<str>, Arc<str>, Arc<str>);
+
 struct Reader {
     input: Input,
-    /// Kind, namespace and name of what was read, with the place of the first.
-    seen: FxHashMap<(Arc<str>, Arc<str>, Arc<str>), String>,
+    /// What was read, with the place of the first of each identity.
+    seen: FxHashMap<Identity, String>,
 }
 
 impl Reader {
@@ -179,7 +182,9 @@ impl Reader {
         }
         doc.error(
             &root,
-            format!("an object of this kind and name was already read at {first}; this one replaces it"),
+            format!(
+                "an object of this kind and name was already read at {first}; this one replaces it"
+            ),
         );
     }
 

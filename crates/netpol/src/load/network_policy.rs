@@ -13,7 +13,12 @@ use crate::model::{
 use crate::traffic::Protocol;
 
 /// Annotations whose text people use as a policy's title.
-const TITLE_ANNOTATIONS: [&str; 4] = ["description", "kubernetes.io/description", "title", "comment"];
+const TITLE_ANNOTATIONS: [&str; 4] = [
+    "description",
+    "kubernetes.io/description",
+    "title",
+    "comment",
+];
 /// The annotation that names the networks of a MultiNetworkPolicy.
 const POLICY_FOR: &str = "k8s.v1.cni.cncf.io/policy-for";
 
@@ -93,7 +98,16 @@ pub(super) fn policy(doc: &mut Doc<'_>) -> Option<Policy> {
         doc.error(&root, "expected the field `spec`");
         return None;
     };
-    let known = spec.map(doc, &["podSelector", "policyTypes", "ingress", "egress", "stagedAction"]);
+    let known = spec.map(
+        doc,
+        &[
+            "podSelector",
+            "policyTypes",
+            "ingress",
+            "egress",
+            "stagedAction",
+        ],
+    );
     if !known {
         return None;
     }
@@ -273,7 +287,10 @@ fn read_port(doc: &mut Doc<'_>, at: &At<'_>) -> Option<PortTerm> {
         }
         Some(port) => {
             if let Some(end) = end {
-                doc.error(&end, "expected a number in `port` beside `endPort`, not a name");
+                doc.error(
+                    &end,
+                    "expected a number in `port` beside `endPort`, not a name",
+                );
             }
             port.string(doc).and_then(|name| {
                 if let Some(fault) = port_name_fault(name) {

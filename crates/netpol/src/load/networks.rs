@@ -5,8 +5,8 @@ use std::sync::Arc;
 use vedette_manifest::{Object, Problem};
 use vedette_yaml::Node as Yaml;
 
-use super::cursor::{Diagnostic, Doc, Severity};
 use super::Input;
+use super::cursor::{Diagnostic, Doc, Severity};
 use crate::model::{DEFAULT_NAMESPACE, ExtraNetwork, World};
 
 /// The label that a namespace must have for a primary user-defined network to take effect in it.
@@ -17,7 +17,11 @@ pub(super) fn read(doc: &mut Doc<'_>, world: &mut World) {
     let object = doc.object;
     let root = doc.root();
     let name: Arc<str> = object.name.as_str().into();
-    let own: Arc<str> = object.namespace.as_deref().unwrap_or(DEFAULT_NAMESPACE).into();
+    let own: Arc<str> = object
+        .namespace
+        .as_deref()
+        .unwrap_or(DEFAULT_NAMESPACE)
+        .into();
     if object.kind == "NetworkAttachmentDefinition" {
         let config = object
             .at(&["spec", "config"])
@@ -53,7 +57,11 @@ pub(super) fn read(doc: &mut Doc<'_>, world: &mut World) {
             );
         }
     }
-    let holder = if cluster { spec.key("network") } else { Some(spec) };
+    let holder = if cluster {
+        spec.key("network")
+    } else {
+        Some(spec)
+    };
     let Some(holder) = holder else {
         doc.error(&spec, "expected the field `network`");
         return;
@@ -84,8 +92,13 @@ pub(super) fn read(doc: &mut Doc<'_>, world: &mut World) {
             }
         }
         for other in ["layer2", "layer3", "localnet"] {
-            if other != topology && let Some(at) = holder.key(other) {
-                doc.error(&at, format!("expected only `{topology}`, as `topology` says"));
+            if other != topology
+                && let Some(at) = holder.key(other)
+            {
+                doc.error(
+                    &at,
+                    format!("expected only `{topology}`, as `topology` says"),
+                );
             }
         }
     }
@@ -144,7 +157,9 @@ pub(super) fn finish(input: &mut Input, objects: &[Object]) {
         let mut doc = Doc::new(object);
         let root = doc.root();
         if network.label == "CUDN" {
-            let Some(spec) = root.key("spec") else { continue };
+            let Some(spec) = root.key("spec") else {
+                continue;
+            };
             let Some(at) = spec.key("namespaceSelector") else {
                 doc.error(&spec, "expected the field `namespaceSelector`");
                 input.diagnostics.append(&mut doc.found);

@@ -123,7 +123,10 @@ fn pod(doc: &mut Doc<'_>, world: &mut World) -> bool {
         return true;
     };
     let at = |node| At::detached(node, &root, "metadata");
-    let labels = match metadata.and_then(|m| m.get("labels")).filter(|l| !l.is_null()) {
+    let labels = match metadata
+        .and_then(|m| m.get("labels"))
+        .filter(|l| !l.is_null())
+    {
         Some(node) => at(node).labels(doc, false),
         None => Labels::default(),
     };
@@ -250,9 +253,11 @@ fn one_address(status: &Yaml, key: &str) -> Vec<IpAddr> {
 
 fn lenient_labels(node: &Yaml) -> Labels {
     let pairs = node.as_map().unwrap_or_default();
-    Labels::new(pairs.iter().filter_map(|(key, value)| {
-        Some((key.as_str()?.into(), value.as_str()?.into()))
-    }))
+    Labels::new(
+        pairs
+            .iter()
+            .filter_map(|(key, value)| Some((key.as_str()?.into(), value.as_str()?.into()))),
+    )
 }
 
 fn containers<'n>(spec: &'n Yaml, key: &str) -> impl Iterator<Item = &'n Yaml> {
@@ -323,7 +328,11 @@ fn read_attachments(text: &str, own: &str) -> Attachments {
             };
             let name = full(namespace, name);
             let ips = item.get("ips").and_then(serde_json::Value::as_array);
-            for ip in ips.into_iter().flatten().filter_map(|ip| host(ip.as_str()?)) {
+            for ip in ips
+                .into_iter()
+                .flatten()
+                .filter_map(|ip| host(ip.as_str()?))
+            {
                 out.1.push((name.clone(), ip));
             }
             out.0.push(name);
@@ -349,7 +358,10 @@ fn host(text: &str) -> Option<IpAddr> {
 
 /// Addresses that cloud-init gives a virtual machine's interfaces.
 fn cloud_init_addresses(spec: &Yaml) -> Vec<IpAddr> {
-    let volumes = spec.get("volumes").and_then(Yaml::as_seq).unwrap_or_default();
+    let volumes = spec
+        .get("volumes")
+        .and_then(Yaml::as_seq)
+        .unwrap_or_default();
     let mut out = Vec::new();
     for volume in volumes {
         let data = ["cloudInitNoCloud", "cloudInitConfigDrive"]
@@ -487,12 +499,20 @@ fn route(doc: &mut Doc<'_>, world: &mut World) {
         .and_then(|p| p.get("targetPort"))
         .and_then(port_ref);
     let alternates = spec.get("alternateBackends").and_then(Yaml::as_seq);
-    for target in spec.get("to").into_iter().chain(alternates.unwrap_or_default()) {
+    for target in spec
+        .get("to")
+        .into_iter()
+        .chain(alternates.unwrap_or_default())
+    {
         let is_service = target
             .get("kind")
             .and_then(Yaml::as_str)
             .is_none_or(|kind| kind == "Service");
-        if let Some(name) = target.get("name").and_then(Yaml::as_str).filter(|_| is_service) {
+        if let Some(name) = target
+            .get("name")
+            .and_then(Yaml::as_str)
+            .filter(|_| is_service)
+        {
             world.backends.push(IngressBackend {
                 namespace: namespace.clone(),
                 service: name.into(),

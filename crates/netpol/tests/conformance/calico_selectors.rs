@@ -7,8 +7,11 @@ use crate::suite;
 
 #[test]
 fn calico_selectors() {
-    let Some(folder) = suite("calico_selectors") else { return };
-    let data: Value = serde_json::from_slice(&std::fs::read(folder.join("selectors.json")).unwrap()).unwrap();
+    let Some(folder) = suite("calico_selectors") else {
+        return;
+    };
+    let data: Value =
+        serde_json::from_slice(&std::fs::read(folder.join("selectors.json")).unwrap()).unwrap();
     let list = |key: &str| data[key].as_array().unwrap().clone();
     let (mut matches, mut rejects, mut canonical) = (0, 0, 0);
     for test in list("tests") {
@@ -30,12 +33,18 @@ fn calico_selectors() {
     for form in list("canonical") {
         let text = form["input"].as_str().unwrap();
         let parsed = Expression::parse(text).unwrap();
-        assert_eq!(parsed.to_string(), form["canonical"].as_str().unwrap(), "{text}");
+        assert_eq!(
+            parsed.to_string(),
+            form["canonical"].as_str().unwrap(),
+            "{text}"
+        );
         let uid = form["uid"].as_str().unwrap();
         if !uid.is_empty() {
             assert_eq!(parsed.uid(), uid, "{text}");
         }
         canonical += 1;
     }
-    println!("calico selectors: {matches} match tables, {rejects} rejects, {canonical} canonical forms");
+    println!(
+        "calico selectors: {matches} match tables, {rejects} rejects, {canonical} canonical forms"
+    );
 }

@@ -1,5 +1,14 @@
 //! Conformance suites written by others, read from beside the repository when they are there.
 
+#![allow(
+    clippy::print_stdout,
+    reason = "how many cases ran is part of the result"
+)]
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test stops at the first thing that is not as it should be"
+)]
+
 mod calico_selectors;
 mod cluster_policies;
 mod np_guard;

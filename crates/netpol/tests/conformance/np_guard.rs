@@ -29,7 +29,10 @@ fn walk(folder: &Path) -> Vec<std::path::PathBuf> {
         let path = entry.unwrap().path();
         if path.is_dir() {
             out.extend(walk(&path));
-        } else if path.extension().is_some_and(|e| e == "yaml" || e == "yml" || e == "json") {
+        } else if path
+            .extension()
+            .is_some_and(|e| e == "yaml" || e == "yml" || e == "json")
+        {
             out.push(path);
         }
     }
@@ -43,7 +46,9 @@ pub(crate) fn input(folder: &Path) -> Input {
 /// The lines `source => destination : connections` of a golden, up to what is not connectivity.
 fn golden(text: &str) -> BTreeSet<String> {
     text.lines()
-        .take_while(|line| !line.starts_with("Exposure Analysis") && !line.starts_with("Workload-to-Networks"))
+        .take_while(|line| {
+            !line.starts_with("Exposure Analysis") && !line.starts_with("Workload-to-Networks")
+        })
         .filter(|line| line.contains(" => ") && line.contains(" : "))
         .map(str::to_owned)
         .collect()
@@ -57,12 +62,20 @@ const DIFFERENT: [(&str, &str); 1] = [(
 
 #[test]
 fn connectivity_maps() {
-    let Some(folder) = suite("np-guard") else { return };
-    let index: Value = serde_json::from_slice(&std::fs::read(folder.join("index.json")).unwrap()).unwrap();
+    let Some(folder) = suite("np-guard") else {
+        return;
+    };
+    let index: Value =
+        serde_json::from_slice(&std::fs::read(folder.join("index.json")).unwrap()).unwrap();
     let (mut same, mut asked, mut wrong) = (0, 0, Vec::new());
     for case in index["connlist"].as_array().unwrap() {
-        let Some(path) = case["expected"]["txt"].as_str() else { continue };
-        if ["focusWorkloads", "focusConn"].iter().any(|key| case.get(*key).is_some()) {
+        let Some(path) = case["expected"]["txt"].as_str() else {
+            continue;
+        };
+        if ["focusWorkloads", "focusConn"]
+            .iter()
+            .any(|key| case.get(*key).is_some())
+        {
             continue;
         }
         let expected = golden(&std::fs::read_to_string(folder.join(path)).unwrap());
@@ -71,9 +84,15 @@ fn connectivity_maps() {
         let assumptions = vedette_netpol::list::assumptions();
         let mut found = BTreeSet::new();
         for (title, map) in maps(&input.world, &assumptions) {
-            let name = |peer: &Peer| title.as_ref().map_or_else(|| peer.to_string(), |t| t.peer(peer));
+            let name = |peer: &Peer| {
+                title
+                    .as_ref()
+                    .map_or_else(|| peer.to_string(), |t| t.peer(peer))
+            };
             let lines = map.entries().filter(|e| !e.allowed.is_empty());
-            found.extend(lines.map(|e| format!("{} => {} : {}", name(e.from), name(e.to), e.allowed)));
+            found.extend(
+                lines.map(|e| format!("{} => {} : {}", name(e.from), name(e.to), e.allowed)),
+            );
         }
         asked += 1;
         if found == expected {
@@ -92,25 +111,47 @@ fn connectivity_maps() {
 
 #[test]
 fn differences() {
-    let Some(folder) = suite("np-guard") else { return };
-    let index: Value = serde_json::from_slice(&std::fs::read(folder.join("index.json")).unwrap()).unwrap();
+    let Some(folder) = suite("np-guard") else {
+        return;
+    };
+    let index: Value =
+        serde_json::from_slice(&std::fs::read(folder.join("index.json")).unwrap()).unwrap();
     let assumptions = vedette_netpol::list::assumptions();
     let (mut same, mut asked, mut wrong) = (0, 0, Vec::new());
     for case in index["diff"].as_array().unwrap() {
-        let Some(path) = case["expected"]["txt"].as_str() else { continue };
-        let map = |key: &str| connectivity(&input(&folder.join(case[key].as_str().unwrap())).world, &assumptions);
+        let Some(path) = case["expected"]["txt"].as_str() else {
+            continue;
+        };
+        let map = |key: &str| {
+            connectivity(
+                &input(&folder.join(case[key].as_str().unwrap())).world,
+                &assumptions,
+            )
+        };
         let found: BTreeSet<String> = vedette_netpol::diff::diff(&map("dir1"), &map("dir2"))
             .iter()
             .map(|d| {
-                let info = if d.info.is_empty() { String::new() } else { format!(", workloads-diff-info: {}", d.info) };
+                let info = if d.info.is_empty() {
+                    String::new()
+                } else {
+                    format!(", workloads-diff-info: {}", d.info)
+                };
                 format!(
                     "diff-type: {}, source: {}, destination: {}, ref1: {}, ref2: {}{info}",
-                    d.change.word(), d.from, d.to, d.before, d.after
+                    d.change.word(),
+                    d.from,
+                    d.to,
+                    d.before,
+                    d.after
                 )
             })
             .collect();
         let text = std::fs::read_to_string(folder.join(path)).unwrap();
-        let expected: BTreeSet<String> = text.lines().filter(|l| l.starts_with("diff-type")).map(str::to_owned).collect();
+        let expected: BTreeSet<String> = text
+            .lines()
+            .filter(|l| l.starts_with("diff-type"))
+            .map(str::to_owned)
+            .collect();
         asked += 1;
         if found == expected {
             same += 1;

@@ -29,7 +29,11 @@ fn namespaces(of: &Value) -> Vec<Value> {
 }
 
 /// Answers one probe both ways and checks that they agree.
-fn ask(checker: &mut Checker<'_>, compiled: &mut Compiled<'_>, line: &Value) -> (Option<bool>, Option<bool>, Option<bool>) {
+fn ask(
+    checker: &mut Checker<'_>,
+    compiled: &mut Compiled<'_>,
+    line: &Value,
+) -> (Option<bool>, Option<bool>, Option<bool>) {
     let probe = Probe::parse(&line.to_string()).unwrap();
     let answer = checker.answer(&probe);
     let directory = Directory::new(compiled.world());
@@ -37,9 +41,20 @@ fn ask(checker: &mut Checker<'_>, compiled: &mut Compiled<'_>, line: &Value) -> 
         Resolved::One(party) => party,
         Resolved::Service(_) => panic!("no Services in these suites"),
     };
-    let Some(PortRef::Number(port)) = probe.port else { panic!("a number") };
-    let question = Question { from: place(&probe.from), to: place(&probe.to), protocol: probe.protocol, port };
-    assert_eq!(compiled.decide(&question).allowed(), answer.allowed, "{line}");
+    let Some(PortRef::Number(port)) = probe.port else {
+        panic!("a number")
+    };
+    let question = Question {
+        from: place(&probe.from),
+        to: place(&probe.to),
+        protocol: probe.protocol,
+        port,
+    };
+    assert_eq!(
+        compiled.decide(&question).allowed(),
+        answer.allowed,
+        "{line}"
+    );
     (
         answer.ingress.unwrap().allowed,
         answer.egress.unwrap().allowed,
@@ -49,17 +64,30 @@ fn ask(checker: &mut Checker<'_>, compiled: &mut Compiled<'_>, line: &Value) -> 
 
 #[test]
 fn kubernetes_end_to_end() {
-    let Some(folder) = suite("kubernetes_e2e_netpol") else { return };
-    let data: Value = serde_json::from_slice(&std::fs::read(folder.join("cases.json")).unwrap()).unwrap();
+    let Some(folder) = suite("kubernetes_e2e_netpol") else {
+        return;
+    };
+    let data: Value =
+        serde_json::from_slice(&std::fs::read(folder.join("cases.json")).unwrap()).unwrap();
     let (mut asked, mut wrong) = (0, Vec::new());
     let cases = data["cases"].as_array().unwrap();
     for case in cases {
-        let ports: Vec<Value> = case["listenPorts"].as_array().unwrap().iter().flat_map(|port| {
-            case["listenProtocols"].as_array().unwrap().iter().map(move |protocol| {
-                let name = format!("serve-{port}-{}", protocol.as_str().unwrap().to_lowercase());
-                json!({"containerPort": port, "protocol": protocol, "name": name})
+        let ports: Vec<Value> = case["listenPorts"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .flat_map(|port| {
+                case["listenProtocols"]
+                    .as_array()
+                    .unwrap()
+                    .iter()
+                    .map(move |protocol| {
+                        let name =
+                            format!("serve-{port}-{}", protocol.as_str().unwrap().to_lowercase());
+                        json!({"containerPort": port, "protocol": protocol, "name": name})
+                    })
             })
-        }).collect();
+            .collect();
         for step in case["steps"].as_array().unwrap() {
             let mut objects = namespaces(&step["namespaces"]);
             for (id, labels) in step["podLabels"].as_object().unwrap() {
@@ -82,14 +110,20 @@ fn kubernetes_end_to_end() {
             }
         }
     }
-    println!("kubernetes end-to-end: {} tests, {} of {asked} verdicts", cases.len(), asked - wrong.len());
+    println!(
+        "kubernetes end-to-end: {} tests, {} of {asked} verdicts",
+        cases.len(),
+        asked - wrong.len()
+    );
     assert!(wrong.is_empty(), "{wrong:#?}");
     assert!(asked >= 506);
 }
 
 #[test]
 fn cyclonus() {
-    let Some(folder) = suite("cyclonus") else { return };
+    let Some(folder) = suite("cyclonus") else {
+        return;
+    };
     let output = std::process::Command::new("zstd")
         .args(["-dc"])
         .arg(folder.join("cases.json.zst"))
@@ -109,16 +143,34 @@ fn cyclonus() {
                 let ports: Vec<Value> = p["ports"].as_array().unwrap().iter().map(|port| {
                     json!({"containerPort": port["port"], "protocol": port["protocol"], "name": port["portName"]})
                 }).collect();
-                objects.push(pod(p["namespace"].as_str().unwrap(), p["name"].as_str().unwrap(), &p["labels"], &p["ip"], &ports));
+                objects.push(pod(
+                    p["namespace"].as_str().unwrap(),
+                    p["name"].as_str().unwrap(),
+                    &p["labels"],
+                    &p["ip"],
+                    &ports,
+                ));
             }
             // A few of the suite's policies leave their kind to the client that creates them.
-            objects.extend(step["policies"].as_array().into_iter().flatten().cloned().map(|mut policy| {
-                policy["apiVersion"] = "networking.k8s.io/v1".into();
-                policy["kind"] = "NetworkPolicy".into();
-                policy
-            }));
+            objects.extend(
+                step["policies"]
+                    .as_array()
+                    .into_iter()
+                    .flatten()
+                    .cloned()
+                    .map(|mut policy| {
+                        policy["apiVersion"] = "networking.k8s.io/v1".into();
+                        policy["kind"] = "NetworkPolicy".into();
+                        policy
+                    }),
+            );
             let input = world(&objects);
-            assert!(!input.has_errors(), "case {}: {:?}", case["index"], input.diagnostics);
+            assert!(
+                !input.has_errors(),
+                "case {}: {:?}",
+                case["index"],
+                input.diagnostics
+            );
             let assumptions = Assumptions::default();
             let mut checker = Checker::new(&input.world, &assumptions);
             let mut compiled = Compiled::new(&input.world, &assumptions);
@@ -133,7 +185,11 @@ fn cyclonus() {
             }
         }
     }
-    println!("cyclonus: {} cases, {} of {asked} probes", cases.len(), asked - wrong.len());
+    println!(
+        "cyclonus: {} cases, {} of {asked} probes",
+        cases.len(),
+        asked - wrong.len()
+    );
     wrong.truncate(20);
     assert!(wrong.is_empty(), "{wrong:#?}");
     assert!(asked > 0 && Protocol::parse("TCP").is_some());

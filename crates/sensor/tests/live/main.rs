@@ -10,7 +10,9 @@
 
 mod calls;
 mod compat;
+mod identity;
 mod network;
+mod overlay;
 mod processes;
 mod running;
 mod uring;

@@ -7,7 +7,7 @@ use vedette_scap::{FdDetail, InterfaceAddress, Item};
 use vedette_state::Boot;
 
 /// The start-up data that a capture item is; `None` for events and sections.
-pub fn boot<'a>(item: &Item<'a>) -> Option<Boot<'a>> {
+pub(crate) fn boot<'a>(item: &Item<'a>) -> Option<Boot<'a>> {
     Some(match *item {
         Item::Machine(m) => Boot::Machine(b::MachineInfo {
             cpus: m.cpus,
@@ -152,7 +152,7 @@ pub fn boot<'a>(item: &Item<'a>) -> Option<Boot<'a>> {
 }
 
 /// The JSON value that an alert has for `field`.
-pub fn render(view: &impl Extract, field: &FieldRef, room: &mut Values) -> Json {
+pub(crate) fn render(view: &impl Extract, field: &FieldRef, room: &mut Values) -> Json {
     match field.info().name {
         // An alert has the raw time here.
         "evt.time" => return json!(view.ts()),
@@ -167,20 +167,25 @@ pub fn render(view: &impl Extract, field: &FieldRef, room: &mut Values) -> Json 
     if field.info().flags.has(FieldFlags::FILTER_ONLY) {
         return Json::Null;
     }
+    // Container fields come from a plugin, whose text Falco writes as it is.
+    let plain = field.info().name.starts_with("container.");
     match view.extract(field, room) {
         Extracted::Missing => Json::Null,
-        Extracted::One(value) => one(value),
-        Extracted::Many(values) => values.iter().map(one).collect(),
+        Extracted::One(value) => one(value, plain),
+        Extracted::Many(values) => values.iter().map(|value| one(value, plain)).collect(),
     }
 }
 
-fn one(value: Value<'_>) -> Json {
+fn one(value: Value<'_>, plain: bool) -> Json {
     match value {
         Value::U64(v) => json!(v),
         Value::I64(v) => json!(v),
         Value::Bool(v) => json!(v),
         Value::F64(v) => json!(v),
         Value::Ip(v) => json!(v.to_string()),
-        Value::Text(v) | Value::Bytes(v) => json!(String::from_utf8_lossy(v)),
+        Value::Text(v) | Value::Bytes(v) if plain => json!(String::from_utf8_lossy(v)),
+        Value::Text(v) | Value::Bytes(v) => {
+            json!(String::from_utf8_lossy(v).replace(char::is_control, "\u{fffd}"))
+        }
     }
 }
