@@ -196,8 +196,12 @@ pub fn icontains(text: &[u8], needle: &[u8]) -> bool {
     let Some(last) = text.len().checked_sub(needle.len()) else {
         return false;
     };
-    memchr2_iter(first.to_ascii_lowercase(), first.to_ascii_uppercase(), &text[..=last])
-        .any(|at| text[at..at + needle.len()].eq_ignore_ascii_case(needle))
+    memchr2_iter(
+        first.to_ascii_lowercase(),
+        first.to_ascii_uppercase(),
+        &text[..=last],
+    )
+    .any(|at| text[at..at + needle.len()].eq_ignore_ascii_case(needle))
 }
 
 /// True when `ip` lies in the network; addresses of the other family never do.
