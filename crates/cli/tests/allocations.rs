@@ -26,7 +26,12 @@ fn shipped() -> RuleSet {
         .filter(|path| path.extension().is_some_and(|ending| ending == "yaml"))
         .collect();
     files.sort();
-    let read = |path: &Path| (path.display().to_string(), fs::read_to_string(path).expect("a readable file"));
+    let read = |path: &Path| {
+        (
+            path.display().to_string(),
+            fs::read_to_string(path).expect("a readable file"),
+        )
+    };
     let files: Vec<_> = files.iter().map(|path| read(path)).collect();
     let loaded = vedette_rules::load(&files, &vedette_rules::Options::default());
     let settings = Settings {
@@ -48,7 +53,10 @@ fn steady_events_allocate_nothing() {
     let mut alerts = 0;
     let mut evaluation = 0;
     let mut by_name: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
-    let plan = Plan { events: EVENTS, seed: 7 };
+    let plan = Plan {
+        events: EVENTS,
+        seed: 7,
+    };
     let done: Result<(), Infallible> = workload::record(plan, &mut |part| {
         match part {
             Part::Machine(machine) => state.boot(&Boot::Machine(machine)),
@@ -57,7 +65,8 @@ fn steady_events_allocate_nothing() {
             Part::Event(event) => {
                 seen += 1;
                 let applied = measure(|| state.apply(&event)).count_total;
-                let evaluated = measure(|| detector.observe(&state.view(&event), |_| alerts += 1)).count_total;
+                let evaluated =
+                    measure(|| detector.observe(&state.view(&event), |_| alerts += 1)).count_total;
                 if seen > EVENTS - COUNTED {
                     let (events, allocations) = by_name.entry(event.kind.name()).or_default();
                     *events += 1;
@@ -77,6 +86,9 @@ fn steady_events_allocate_nothing() {
     }
     for (name, (_, allocations)) in by_name {
         let makes_process = matches!(name, "clone" | "execve");
-        assert!(allocations == 0 || makes_process, "{name}: {allocations} allocations");
+        assert!(
+            allocations == 0 || makes_process,
+            "{name}: {allocations} allocations"
+        );
     }
 }

@@ -121,10 +121,14 @@ impl<'a> RawEvent<'a> {
     fn length(&self, index: usize) -> usize {
         if self.wide {
             let words = self.lengths.as_chunks().0;
-            words.get(index).map_or(0, |&word| u32::from_le_bytes(word) as usize)
+            words
+                .get(index)
+                .map_or(0, |&word| u32::from_le_bytes(word) as usize)
         } else {
             let words = self.lengths.as_chunks().0;
-            words.get(index).map_or(0, |&word| usize::from(u16::from_le_bytes(word)))
+            words
+                .get(index)
+                .map_or(0, |&word| usize::from(u16::from_le_bytes(word)))
         }
     }
 
@@ -141,13 +145,20 @@ impl<'a> RawEvent<'a> {
         if self.wide {
             let words = self.lengths.as_chunks().0.get(..=index)?;
             let (&last, before) = words.split_last()?;
-            let at: usize = before.iter().map(|&word| u32::from_le_bytes(word) as usize).sum();
+            let at: usize = before
+                .iter()
+                .map(|&word| u32::from_le_bytes(word) as usize)
+                .sum();
             self.data.get(at..at + u32::from_le_bytes(last) as usize)
         } else {
             let words = self.lengths.as_chunks().0.get(..=index)?;
             let (&last, before) = words.split_last()?;
-            let at: usize = before.iter().map(|&word| usize::from(u16::from_le_bytes(word))).sum();
-            self.data.get(at..at + usize::from(u16::from_le_bytes(last)))
+            let at: usize = before
+                .iter()
+                .map(|&word| usize::from(u16::from_le_bytes(word)))
+                .sum();
+            self.data
+                .get(at..at + usize::from(u16::from_le_bytes(last)))
         }
     }
 
@@ -201,8 +212,14 @@ impl<'a> RawEvent<'a> {
         let bytes = self.param(index)?;
         match bytes.len() {
             1 => Some(i64::from(bytes[0] as i8)),
-            2 => bytes.try_into().ok().map(|b| i64::from(i16::from_le_bytes(b))),
-            4 => bytes.try_into().ok().map(|b| i64::from(i32::from_le_bytes(b))),
+            2 => bytes
+                .try_into()
+                .ok()
+                .map(|b| i64::from(i16::from_le_bytes(b))),
+            4 => bytes
+                .try_into()
+                .ok()
+                .map(|b| i64::from(i32::from_le_bytes(b))),
             8 => bytes.try_into().ok().map(i64::from_le_bytes),
             _ => None,
         }
