@@ -39,8 +39,7 @@ pub(crate) enum Listing {
 #[command(
     name = "vedette",
     version,
-    about = "Runtime security for Kubernetes in one binary",
-    propagate_version = true
+    about = "Runtime security for Kubernetes in one binary"
 )]
 struct Cli {
     #[command(subcommand)]
