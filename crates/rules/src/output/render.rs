@@ -35,7 +35,7 @@ impl Renderer {
                     match transform::extract(operand, event, &mut self.room, &mut self.scratch) {
                         Extracted::Missing => out.extend_from_slice(NOT_AVAILABLE.as_bytes()),
                         _ if filter_only(operand) => {
-                            out.extend_from_slice(NOT_AVAILABLE.as_bytes())
+                            out.extend_from_slice(NOT_AVAILABLE.as_bytes());
                         }
                         Extracted::One(Value::U64(device)) if matches!(operand, typed::Operand::Field(field) if is_hex(field)) =>
                         {

@@ -11,6 +11,7 @@
 mod calls;
 mod compat;
 mod identity;
+mod meaning;
 mod network;
 mod overlay;
 mod processes;
