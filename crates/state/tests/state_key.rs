@@ -47,9 +47,8 @@ fn fields_stay_while_the_key_stays() {
                 state.boot(&item);
                 continue;
             }
-            let event = match item {
-                Item::Event(event) | Item::State(event) => event,
-                _ => continue,
+            let (Item::Event(event) | Item::State(event)) = item else {
+                continue;
             };
             state.apply(&event);
             let view = state.view(&event);
@@ -85,7 +84,13 @@ fn fields_stay_while_the_key_stays() {
             }
         }
     }
-    println!("{compared} values under {keys} keys, {} fields", fields.len());
+    println!(
+        "{compared} values under {keys} keys, {} fields",
+        fields.len()
+    );
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    assert!(compared > keys, "keys are of no use when each holds for one event");
+    assert!(
+        compared > keys,
+        "keys are of no use when each holds for one event"
+    );
 }
