@@ -25,8 +25,9 @@ fn main() -> io::Result<()> {
                 let (source, base) = (name(&source), name(&file));
                 let _ = writeln!(
                     table,
-                    "    Shipped {{ source: {source:?}, name: {:?}, text: include_str!({file:?}) }},",
-                    format!("rules/{source}/{base}")
+                    "    Shipped {{ name: {:?}, text: include_str!({:?}) }},",
+                    format!("rules/{source}/{base}"),
+                    file.to_string_lossy()
                 );
             }
         }

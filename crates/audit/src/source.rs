@@ -81,14 +81,16 @@ impl Source {
     /// Time of the record in nanoseconds since the Unix epoch, read as the upstream plugin does; `None` where the source
     /// has no time stamp of its own or it cannot be read.
     pub(crate) fn ts(self, record: Json<'_>) -> Option<u64> {
-        let key = match self {
-            Self::K8sAudit => "stageTimestamp",
-            Self::AwsCloudtrail => "eventTime",
-            Self::GcpAuditlog => "timestamp",
-            Self::Okta => "published",
-            Self::Github | Self::Json => return None,
+        let keys: &[&str] = match self {
+            Self::K8sAudit => &["stageTimestamp"],
+            // Collectors take the time out and put it under their own name.
+            Self::AwsCloudtrail => &["eventTime", "@timestamp"],
+            Self::GcpAuditlog => &["timestamp"],
+            Self::Okta => &["published"],
+            Self::Github | Self::Json => &[],
         };
-        parse_rfc3339(record.get(key)?.text()?.plain()?)
+        keys.iter()
+            .find_map(|key| parse_rfc3339(record.get(key)?.text()?.plain()?))
     }
 
     /// Whether a record without a readable time stamp is refused, as the upstream plugin does.

@@ -131,6 +131,6 @@ fn the_validator_sees_what_is_wrong() {
     let wrong = |text: &str| complaints(&schema, &serde_json::from_str(text).unwrap()).len();
     assert_eq!(wrong(r#"{"x":["u"]}"#), 0);
     assert_eq!(wrong(r#"{"x":["w"],"y":1}"#), 2);
-    assert_eq!(wrong(r#"{}"#), 1);
+    assert_eq!(wrong("{}"), 1);
     assert_eq!(wrong(r#"{"x":1}"#), 1);
 }

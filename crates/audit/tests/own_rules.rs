@@ -11,7 +11,7 @@ mod shared;
 use std::path::Path;
 
 use shared::alerts::{alerts, every_match};
-use shared::files;
+use shared::{conformance, files};
 use vedette_audit::Source;
 use vedette_testkit::{Input, parse_markdown};
 
@@ -68,4 +68,26 @@ fn rules_for_kubernetes_audit_hold_their_tests() {
 #[test]
 fn rules_for_cloudtrail_hold_their_tests() {
     check("aws_cloudtrail", Source::AwsCloudtrail);
+}
+
+#[test]
+fn the_control_plane_at_work_raises_nothing_to_look_at() {
+    let Some(folder) = conformance("k8s_audit/background") else {
+        return;
+    };
+    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../rules/k8s_audit");
+    let rules = every_match(&files(&own, ".yaml"), Source::K8sAudit);
+    let mut fired = std::collections::BTreeMap::new();
+    for file in files(&folder, ".jsonl") {
+        for alert in alerts(&rules, &std::fs::read(file).unwrap(), Source::K8sAudit) {
+            let key = format!("{} {}", alert["priority"], alert["rule"]);
+            *fired.entry(key).or_insert(0) += 1;
+        }
+    }
+    println!("{fired:?}");
+    let loud: Vec<&String> = fired
+        .keys()
+        .filter(|key| !key.contains("Informational") && !key.contains("Notice"))
+        .collect();
+    assert!(loud.is_empty(), "{loud:?}");
 }

@@ -2,6 +2,7 @@
 //! in `.gz` is compressed, at the level that Falco's recorder uses.
 
 use std::fs::File;
+use std::path::Path;
 
 use anyhow::{Context, bail};
 use vedette_scap::{Compression, Item, Writer};
@@ -23,7 +24,10 @@ fn main() -> anyhow::Result<()> {
         events: number(EVENTS)?,
         seed: number(1)?,
     };
-    let compression = path.ends_with(".gz").then(Compression::default);
+    let compression = Path::new(&path)
+        .extension()
+        .is_some_and(|extension| extension == "gz")
+        .then(Compression::default);
     let mut writer = Writer::new(
         File::create(&path).with_context(|| path.clone())?,
         compression,

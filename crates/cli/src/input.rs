@@ -13,6 +13,9 @@ use flate2::bufread::MultiGzDecoder;
 
 /// Bytes that one step of the decompressing thread hands over.
 const CHUNK: usize = 256 * 1024;
+/// Bytes of the file that are buffered before decompression. Less than a capture's reader asks for at once, so that what
+/// is not compressed goes past this buffer instead of being copied out of it.
+const RAW: usize = 64 * 1024;
 /// Steps that may wait; with [`CHUNK`] this bounds the memory of one input.
 const CHUNKS: usize = 4;
 /// Compressed inputs below this size are not worth a thread.
@@ -43,7 +46,7 @@ pub(crate) fn open(
         (Box::new(file), size)
     };
     let mut counted = BufReader::with_capacity(
-        CHUNK,
+        RAW,
         Counted {
             inner: raw,
             progress: Arc::clone(progress),

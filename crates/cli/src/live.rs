@@ -13,6 +13,7 @@ use vedette_sensor::{Config, Interest, Sensor, Stats};
 const PAUSE: Duration = Duration::from_millis(2);
 
 /// What the stream brings.
+#[allow(clippy::large_enum_variant, reason = "it is lent and never stored")]
 pub(crate) enum Live<'a> {
     /// Something that was there before the first event.
     Before(Fact<'a>),

@@ -1,5 +1,6 @@
 //! The `vedette` binary: parses the command line, hands over to one module per subcommand, sets the exit code.
 
+mod accounts;
 mod commands;
 mod hostname;
 mod input;

@@ -12,8 +12,6 @@ const MAX_RULES: u64 = 32 * 1024 * 1024;
 
 /// A rules file inside the binary.
 pub(crate) struct Shipped {
-    /// Event source it is for.
-    pub(crate) source: &'static str,
     /// Name under which complaints mention it.
     pub(crate) name: &'static str,
     /// Its text.

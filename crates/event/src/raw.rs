@@ -86,16 +86,49 @@ impl<'a> RawEvent<'a> {
         }
     }
 
+    /// Puts together an event whose lengths were checked before, as [`Self::new`] does, so that a reader that decodes and
+    /// hands out in two steps checks once. `lengths` has exactly `nparams` words, `wide` says that they have 32 bits.
+    /// Parameters that reach past `data` after all are absent.
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "it is the header of the format, word for word"
+    )]
+    #[inline]
+    pub fn checked_before(
+        num: u64,
+        ts: u64,
+        tid: i64,
+        cpu: u16,
+        kind: EventType,
+        wide: bool,
+        lengths: &'a [u8],
+        data: &'a [u8],
+    ) -> Self {
+        Self {
+            num,
+            ts,
+            tid,
+            cpu,
+            kind,
+            nparams: (lengths.len() / if wide { 4 } else { 2 }) as u16,
+            wide,
+            lengths,
+            data,
+        }
+    }
+
     #[inline]
     fn length(&self, index: usize) -> usize {
         if self.wide {
-            let at = index * 4;
-            let b = &self.lengths[at..at + 4];
-            u32::from_le_bytes([b[0], b[1], b[2], b[3]]) as usize
+            let words = self.lengths.as_chunks().0;
+            words
+                .get(index)
+                .map_or(0, |&word| u32::from_le_bytes(word) as usize)
         } else {
-            let at = index * 2;
-            let b = &self.lengths[at..at + 2];
-            usize::from(u16::from_le_bytes([b[0], b[1]]))
+            let words = self.lengths.as_chunks().0;
+            words
+                .get(index)
+                .map_or(0, |&word| usize::from(u16::from_le_bytes(word)))
         }
     }
 
@@ -108,14 +141,25 @@ impl<'a> RawEvent<'a> {
     /// Bytes of parameter `index`; `None` when the event does not carry it, empty when it carries nothing there.
     #[inline]
     pub fn param(&self, index: usize) -> Option<&'a [u8]> {
-        if index >= self.nparams() {
-            return None;
+        // One check for all words up to this one. Wide words are rare: containers and plugins.
+        if self.wide {
+            let words = self.lengths.as_chunks().0.get(..=index)?;
+            let (&last, before) = words.split_last()?;
+            let at: usize = before
+                .iter()
+                .map(|&word| u32::from_le_bytes(word) as usize)
+                .sum();
+            self.data.get(at..at + u32::from_le_bytes(last) as usize)
+        } else {
+            let words = self.lengths.as_chunks().0.get(..=index)?;
+            let (&last, before) = words.split_last()?;
+            let at: usize = before
+                .iter()
+                .map(|&word| usize::from(u16::from_le_bytes(word)))
+                .sum();
+            self.data
+                .get(at..at + usize::from(u16::from_le_bytes(last)))
         }
-        let mut at = 0;
-        for i in 0..index {
-            at += self.length(i);
-        }
-        self.data.get(at..at + self.length(index))
     }
 
     /// Every parameter in order.
@@ -124,7 +168,7 @@ impl<'a> RawEvent<'a> {
         (0..self.nparams()).map(move |i| {
             let from = at;
             at += self.length(i);
-            &self.data[from..at]
+            self.data.get(from..at).unwrap_or_default()
         })
     }
 
@@ -165,13 +209,20 @@ impl<'a> RawEvent<'a> {
     /// A signed integer parameter of 1, 2, 4 or 8 bytes.
     #[inline]
     pub fn signed(&self, index: usize) -> Option<i64> {
-        let value = self.unsigned(index)?;
-        Some(match self.param(index)?.len() {
-            1 => i64::from(value as i8),
-            2 => i64::from(value as i16),
-            4 => i64::from(value as i32),
-            _ => value as i64,
-        })
+        let bytes = self.param(index)?;
+        match bytes.len() {
+            1 => Some(i64::from(bytes[0] as i8)),
+            2 => bytes
+                .try_into()
+                .ok()
+                .map(|b| i64::from(i16::from_le_bytes(b))),
+            4 => bytes
+                .try_into()
+                .ok()
+                .map(|b| i64::from(i32::from_le_bytes(b))),
+            8 => bytes.try_into().ok().map(i64::from_le_bytes),
+            _ => None,
+        }
     }
 }
 

@@ -3,6 +3,8 @@
 //!
 //! The source answers from tables, so what is measured is the program and not the extraction of fields.
 
+#![allow(clippy::print_stdout, reason = "a benchmark prints its figures")]
+
 #[path = "../tests/fake/mod.rs"]
 mod fake;
 

@@ -348,3 +348,108 @@ impl std::fmt::Debug for Kernel {
             .finish_non_exhaustive()
     }
 }
+
+/// The layouts on both sides, compared through the object's own type information.
+#[cfg(test)]
+mod tests {
+    use libbpf_rs::btf::types::{MemberAttr, Struct};
+    use libbpf_rs::btf::{Btf, HasSize};
+
+    use super::*;
+    use crate::record::HEADER_BYTES;
+    use crate::spec::{Param, SPEC_BYTES};
+
+    fn types() -> Btf<'static> {
+        Btf::from_raw("sensor", OBJECT)
+            .expect("the object can be read")
+            .expect("the object has types")
+    }
+
+    fn offset(of: &Struct<'_>, member: &str) -> usize {
+        let found = of
+            .iter()
+            .find(|m| m.name.is_some_and(|name| name == member))
+            .expect("member");
+        match found.attr {
+            MemberAttr::Normal { offset } | MemberAttr::BitField { offset, .. } => {
+                offset as usize / 8
+            }
+        }
+    }
+
+    #[test]
+    fn layouts_agree_with_the_object() {
+        let types = types();
+        let of = |name: &str| types.type_by_name::<Struct<'_>>(name).expect("structure");
+        let header = of("header");
+        for (member, at) in [
+            ("time", 0),
+            ("tid", 8),
+            ("type", 16),
+            ("nparams", 18),
+            ("cpu", 20),
+            ("origin", 22),
+            ("lens", HEADER_BYTES),
+        ] {
+            assert_eq!(offset(&header, member), at, "header.{member}");
+        }
+        let spec = of("spec");
+        assert_eq!(spec.size(), SPEC_BYTES);
+        for (member, at) in [
+            ("event", 0),
+            ("nparams", 2),
+            ("want", 3),
+            ("program", 4),
+            ("params", 8),
+        ] {
+            assert_eq!(offset(&spec, member), at, "spec.{member}");
+        }
+        let bits = of("bits");
+        assert_eq!(bits.size(), BITS_BYTES);
+        assert_eq!((offset(&bits, "from"), offset(&bits, "to")), (1, 32));
+        assert_eq!(of("counters").size(), 8 * (2 + CAUSES));
+        assert_eq!(of("settings").size(), 16);
+        assert_eq!(offset(&of("settings"), "uring_cqe"), 8);
+    }
+
+    /// The enumeration is not among the object's types, since the table holds it as a byte: its text is read instead.
+    #[test]
+    fn kinds_agree_with_the_header() {
+        let header = include_str!("../../../bpf/include/interpret.h");
+        let kinds: Vec<&str> = header
+            .lines()
+            .filter_map(|line| line.strip_prefix("\tKIND_")?.split(',').next())
+            .collect();
+        let value = |name: &str| {
+            let name = name.strip_prefix("KIND_").expect("a kind");
+            kinds.iter().position(|k| *k == name).expect("listed") as u8
+        };
+        for (param, name) in [
+            (Param::Ret, "KIND_RET"),
+            (Param::Ret32, "KIND_RET32"),
+            (Param::Fd(0), "KIND_FD"),
+            (Param::U64(0), "KIND_U64"),
+            (Param::U32(0), "KIND_U32"),
+            (Param::U16(0), "KIND_U16"),
+            (Param::U8(0), "KIND_U8"),
+            (Param::Text(0), "KIND_TEXT"),
+            (Param::TextOk(0), "KIND_TEXT_OK"),
+            (Param::Bytes(0, 0), "KIND_BYTES"),
+            (Param::Zero8, "KIND_ZERO8"),
+            (Param::Zero32, "KIND_ZERO32"),
+            (Param::Mode(0), "KIND_MODE32"),
+            (Param::Bits16(0, 0), "KIND_BITS16"),
+            (Param::Bits32(0, 0), "KIND_BITS32"),
+            (Param::Enum8(0, 0), "KIND_ENUM8"),
+            (Param::Enum16(0, 0), "KIND_ENUM16"),
+            (Param::MemS64(0, 0), "KIND_MEM_S64"),
+            (Param::MemU32(0, 0), "KIND_MEM_U32"),
+            (Param::SockAddr(0, 0), "KIND_SOCKADDR"),
+            (Param::Caps(0), "KIND_CAPS"),
+            (Param::Memory, "KIND_MEMORY"),
+        ] {
+            let bytes = encode(1, Want::OK, 0, &[param]);
+            assert_eq!(bytes[8], value(name), "{name}");
+        }
+    }
+}

@@ -43,7 +43,14 @@ impl View<'_> {
                     .map_or(0, |slot| self.state.threads.at(slot).pidns_init_start_ts);
                 return match (started, which) {
                     (0, _) => Extracted::Missing,
-                    (_, Container::ContainerStartTs) => unsigned(started),
+                    // Falco gives the start of the pid namespace by the boot clock here, without the time of boot; the
+                    // host's own has none then.
+                    (_, Container::ContainerStartTs) => {
+                        match started.saturating_sub(self.state.boot_ts) {
+                            0 => Extracted::Missing,
+                            since_boot => unsigned(since_boot),
+                        }
+                    }
                     _ => unsigned(self.event.ts.wrapping_sub(started)),
                 };
             }

@@ -37,6 +37,10 @@ fn append_after(out: &mut Vec<u8>, base: &[u8], separator: &[u8], path: &[u8]) {
         out.extend_from_slice(separator);
     }
     let empty_base = out.len() == from;
+    if is_plain(path) {
+        out.extend_from_slice(path);
+        return;
+    }
     let at = |i: usize| path.get(i).copied();
     let mut i = 0;
     while let Some(c) = at(i) {
@@ -73,6 +77,17 @@ fn append_after(out: &mut Vec<u8>, base: &[u8], separator: &[u8], path: &[u8]) {
     if out.len() > from + 1 && out.last() == Some(&b'/') {
         out.pop();
     }
+}
+
+/// True when resolving would leave `path` as it is: no component is empty or begins with a dot.
+fn is_plain(path: &[u8]) -> bool {
+    let mut before = 0;
+    let mut special = path.first() == Some(&b'.') || path.last() == Some(&b'/');
+    for &byte in path {
+        special |= before == b'/' && (byte == b'.' || byte == b'/');
+        before = byte;
+    }
+    !special
 }
 
 /// Goes up one directory, never above the first character after `from`.

@@ -11,7 +11,7 @@ use crate::fd::Kind;
 use crate::path::concatenate;
 use crate::sock::{Interfaces, is_mapped, last4};
 use crate::stats::Stats;
-use crate::text::empty;
+use crate::text::{List, empty};
 use crate::thread::{Shared, Thread, set_shared};
 use crate::threads::Threads;
 use crate::users::Directory;
@@ -112,6 +112,8 @@ pub struct State {
     pub(crate) scratch: Vec<u8>,
     /// Room for a base directory while the path is put together.
     pub(crate) base: Vec<u8>,
+    /// Control groups that were looked at last, and the short id of the container that they name.
+    container_seen: (List, Shared),
     booted: bool,
 }
 
@@ -317,8 +319,18 @@ impl State {
 
     /// Finds the container of a thread in its control groups.
     pub(crate) fn find_container(&mut self, slot: u32) {
+        // Processes of one container come in a row; looking for the id costs more than comparing.
+        let thread = self.threads.at(slot);
+        if thread.cgroups == self.container_seen.0 {
+            if *thread.container_id != *self.container_seen.1 {
+                self.threads.at_mut(slot).container_id = self.container_seen.1.clone();
+                self.threads.touch_own(slot);
+            }
+            return;
+        }
         let cgroups = self.threads.at(slot).cgroups.clone();
         let (id, named) = id_of(&cgroups).unwrap_or((&[], None));
+        let named_in_full = named.is_some();
         if let Some(named) = named
             && self.containers.get(id).is_none()
         {
@@ -332,6 +344,10 @@ impl State {
                 set_shared(&mut thread.container_id, id);
             }
             self.threads.touch_own(slot);
+        }
+        // A container that its control groups name in full is made known at each look, in case it was removed.
+        if !named_in_full {
+            self.container_seen = (cgroups, self.threads.at(slot).container_id.clone());
         }
     }
 

@@ -232,6 +232,10 @@ impl Thread {
 
     /// Sets the control groups from `subsystem=path` items. An item without `=` spoils the list, which then stays.
     pub(crate) fn set_cgroups(&mut self, bytes: &[u8]) {
+        // What a list holds has its usual names, so the same bytes give the same list unless something is to be cut off.
+        if self.cgroups.is(bytes) && memchr::memmem::find(bytes, b"_cgroup").is_none() {
+            return;
+        }
         let list = List::parse(bytes);
         let mut out = Vec::with_capacity(bytes.len() + 16);
         for item in list.iter() {

@@ -23,6 +23,7 @@ const LAST_PID: i64 = 32_768;
 
 /// A part of the recording.
 #[derive(Clone, Copy, Debug)]
+#[allow(clippy::large_enum_variant, reason = "it is lent and never stored")]
 pub enum Part<'a> {
     /// The machine.
     Machine(MachineInfo<'a>),

@@ -4,7 +4,8 @@ use std::net::IpAddr;
 
 use serde_json::{Map, Value, json};
 
-use super::{Hit, catalogue, k8s::remote};
+use super::request::remote;
+use super::{Hit, catalogue};
 use crate::json::{Json, Kind, Text};
 use crate::lists::{ListKind, Lists, Verdict};
 use crate::record::Record;

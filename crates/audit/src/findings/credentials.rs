@@ -1,11 +1,11 @@
 //! Credentials of workloads used from where no workload is: an instance's role outside AWS, a pod's role outside the
 //! cluster.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
 
 use super::Hit;
 use super::cloudtrail::Call;
+use super::memory::Memory;
 use crate::json::Json;
 use crate::lists::{ListKind, Lists};
 use crate::record::Record;
@@ -14,9 +14,17 @@ use crate::record::Record;
 const MAX_SESSIONS: usize = 100_000;
 
 /// Sessions by access key id.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct State {
-    sessions: HashMap<String, Session>,
+    sessions: Memory<Session>,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self {
+            sessions: Memory::new(MAX_SESSIONS),
+        }
+    }
 }
 
 /// A session that was given to a service account.
@@ -56,11 +64,6 @@ fn learn(call: &Call<'_>, state: &mut State) {
     let account = text(&["userIdentity", "userName"]).filter(|name| is_service_account(name));
     let key = text(&["responseElements", "credentials", "accessKeyId"]);
     if let (Some(account), Some(key)) = (account, key) {
-        if state.sessions.len() >= MAX_SESSIONS
-            && let Some(other) = state.sessions.keys().next().cloned()
-        {
-            state.sessions.remove(&other);
-        }
         let session = Session {
             account,
             address: call.address,

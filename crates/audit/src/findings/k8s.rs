@@ -1,22 +1,19 @@
 //! Findings in Kubernetes audit records: the deterministic types, and the list types.
 
-use std::collections::{HashMap, HashSet};
-use std::net::IpAddr;
-
-use serde_json::{Map, Value, json};
-
+use super::memory::Memory;
 use super::object::{
     containers, image_prefix, is_privileged, pod_spec, result, touches, writable_sensitive_mount,
 };
+use super::request::{Call, action, peer, resource};
 use super::seen::Seen;
-use super::tactic::{Facts, Tactic, WORKLOADS, tactic};
+use super::tactic::WORKLOADS;
 use super::{Hit, Origin, catalogue};
 use crate::json::Json;
 use crate::lists::{ListKind, Lists, Verdict};
 use crate::record::Record;
 use crate::source::Source;
 
-/// Bindings, roles and images that are remembered of each kind. A cluster with more has the oldest forgotten at random,
+/// Bindings, roles, volumes and images that are remembered of each kind. A cluster with more has the oldest forgotten,
 /// which costs a patched binding its role and a privileged image its being known.
 const MAX_REMEMBERED: usize = 50_000;
 
@@ -24,20 +21,33 @@ const MAX_REMEMBERED: usize = 50_000;
 const ADMIN_ROLES: [&str; 2] = ["cluster-admin", "admin"];
 
 /// What is remembered of a cluster.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct State {
     /// Role of each binding, by kind, namespace and name. A binding's role cannot change, and a patch does not show it.
-    roles: HashMap<String, String>,
-    /// Roles that were seen to allow everything.
-    wildcard_roles: HashSet<String>,
+    roles: Memory<String>,
+    /// Whether a role allows everything.
+    wildcard_roles: Memory<bool>,
     /// Images that ran privileged.
-    privileged_images: HashSet<String>,
+    privileged_images: Memory<()>,
     /// Paths of the node behind volumes, by name.
-    volumes: HashMap<String, String>,
+    volumes: Memory<String>,
     /// Volumes that claims are bound to, by namespace and name.
-    claims: HashMap<String, String>,
+    claims: Memory<String>,
     /// The namespace of Kubeflow was seen, so that Istio's gateway leads to its dashboard.
     kubeflow: bool,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self {
+            roles: Memory::new(MAX_REMEMBERED),
+            wildcard_roles: Memory::new(MAX_REMEMBERED),
+            privileged_images: Memory::new(MAX_REMEMBERED),
+            volumes: Memory::new(MAX_REMEMBERED),
+            claims: Memory::new(MAX_REMEMBERED),
+            kubeflow: false,
+        }
+    }
 }
 
 /// Parts of the control plane that do what others asked for: a finding is about who asked.
@@ -57,79 +67,6 @@ impl SystemActor {
                 .is_some_and(|name| {
                     name.ends_with("-controller") || name == "generic-garbage-collector"
                 })
-    }
-}
-
-/// A request, its parts as texts.
-struct Call<'a> {
-    json: Json<'a>,
-    verb: String,
-    user: String,
-    resource: String,
-    subresource: String,
-    namespace: String,
-    name: String,
-    uri: String,
-    code: u64,
-}
-
-impl<'a> Call<'a> {
-    fn new(json: Json<'a>, code: u64) -> Self {
-        let text = |keys: &[&str]| {
-            json.text_at(keys)
-                .map(crate::json::Text::to_owned_string)
-                .unwrap_or_default()
-        };
-        let mut name = text(&["objectRef", "name"]);
-        if name.is_empty() {
-            name = text(&["responseObject", "metadata", "name"]);
-        }
-        Self {
-            json,
-            verb: text(&["verb"]),
-            user: text(&["user", "username"]),
-            resource: text(&["objectRef", "resource"]),
-            subresource: text(&["objectRef", "subresource"]),
-            namespace: text(&["objectRef", "namespace"]),
-            name,
-            uri: text(&["requestURI"]),
-            code,
-        }
-    }
-
-    fn succeeded(&self) -> bool {
-        matches!(self.code, 101 | 200..=299)
-    }
-
-    /// Nothing is stored: only the URI tells.
-    fn is_dry_run(&self) -> bool {
-        self.uri
-            .split_once('?')
-            .is_some_and(|(_, query)| query.split('&').any(|pair| pair.starts_with("dryRun=")))
-    }
-
-    fn writes(&self) -> bool {
-        matches!(self.verb.as_str(), "create" | "update" | "patch")
-    }
-
-    /// `resource namespace/name`, what a finding is about.
-    fn subject(&self) -> String {
-        format!("{} {}/{}", self.resource, self.namespace, self.name)
-    }
-
-    fn tactic(&self) -> Tactic {
-        let security_label = self.resource == "namespaces"
-            && self.json.get("requestObject").is_some_and(|request| {
-                memchr::memmem::find(request.raw(), b"pod-security.kubernetes.io/").is_some()
-            });
-        tactic(Facts {
-            verb: &self.verb,
-            resource: &self.resource,
-            subresource: &self.subresource,
-            namespace: &self.namespace,
-            security_label,
-            impersonated: self.json.get("impersonatedUser").is_some(),
-        })
     }
 }
 
@@ -220,13 +157,6 @@ impl Out<'_, '_> {
     }
 }
 
-/// The address of the peer. Clients write the entries before the last themselves (`X-Forwarded-For`), so only the last
-/// one counts.
-fn peer(json: Json<'_>) -> Option<IpAddr> {
-    let last = json.get("sourceIPs")?.items().last()?;
-    last.to_text()?.parse().ok()
-}
-
 fn judge_address(out: &mut Out<'_, '_>, lists: &mut Lists) {
     if lists.is_empty() || out.call.code == 401 {
         return;
@@ -297,27 +227,6 @@ fn judge_write(out: &mut Out<'_, '_>, state: &mut State) {
     }
 }
 
-/// Remembers `key`, forgetting another when there are too many.
-fn remember<V>(map: &mut HashMap<String, V>, key: String, value: V) {
-    if map.len() >= MAX_REMEMBERED
-        && !map.contains_key(&key)
-        && let Some(other) = map.keys().next().cloned()
-    {
-        map.remove(&other);
-    }
-    map.insert(key, value);
-}
-
-fn remember_one(set: &mut HashSet<String>, key: String) -> bool {
-    if set.len() >= MAX_REMEMBERED
-        && !set.contains(&key)
-        && let Some(other) = set.iter().next().cloned()
-    {
-        set.remove(&other);
-    }
-    set.insert(key)
-}
-
 fn learn_role(call: &Call<'_>, state: &mut State) {
     let Some(role) = result(call.json) else {
         return;
@@ -335,12 +244,7 @@ fn learn_role(call: &Call<'_>, state: &mut State) {
         .any(|rule| {
             has(rule, "verbs", "*") && has(rule, "resources", "*") && has(rule, "apiGroups", "*")
         });
-    let key = call.subject();
-    if everything {
-        remember_one(&mut state.wildcard_roles, key);
-    } else {
-        state.wildcard_roles.remove(&key);
-    }
+    state.wildcard_roles.insert(call.subject(), everything);
 }
 
 /// Remembers what is behind a volume and which claim leads to it: a host path may be two objects away from the pod.
@@ -352,7 +256,7 @@ fn learn_volume(call: &Call<'_>, state: &mut State) {
     if call.resource == "persistentvolumeclaims" {
         if let Some(volume) = text(&["spec", "volumeName"]) {
             let claim = format!("{}/{}", call.namespace, call.name);
-            remember(&mut state.claims, claim, volume);
+            state.claims.insert(claim, volume);
         }
         return;
     }
@@ -362,24 +266,19 @@ fn learn_volume(call: &Call<'_>, state: &mut State) {
     };
     let namespace = text(&["spec", "claimRef", "namespace"]);
     if let (Some(namespace), Some(claim)) = (namespace, text(&["spec", "claimRef", "name"])) {
-        remember(
-            &mut state.claims,
-            format!("{namespace}/{claim}"),
-            call.name.clone(),
-        );
+        state
+            .claims
+            .insert(format!("{namespace}/{claim}"), call.name.clone());
     }
-    remember(&mut state.volumes, call.name.clone(), path);
+    state.volumes.insert(call.name.clone(), path);
 }
 
 /// True when the role of a binding gives power over everything.
 fn is_admin(role: &str, call: &Call<'_>, state: &State) -> bool {
+    let wildcard = |key: String| state.wildcard_roles.get(&key) == Some(&true);
     ADMIN_ROLES.contains(&role)
-        || state
-            .wildcard_roles
-            .contains(&format!("clusterroles /{role}"))
-        || state
-            .wildcard_roles
-            .contains(&format!("roles {}/{role}", call.namespace))
+        || wildcard(format!("clusterroles /{role}"))
+        || wildcard(format!("roles {}/{role}", call.namespace))
 }
 
 fn judge_binding(out: &mut Out<'_, '_>, state: &mut State) {
@@ -390,7 +289,7 @@ fn judge_binding(out: &mut Out<'_, '_>, state: &mut State) {
         .and_then(|binding| binding.path(&["roleRef", "name"]))
         .and_then(Json::to_text);
     if let Some(role) = &role {
-        remember(&mut state.roles, key.clone(), role.clone());
+        state.roles.insert(key.clone(), role.clone());
     }
     if call.verb != "create" && !touches(call.json, "subjects") {
         return;
@@ -523,7 +422,7 @@ fn judge_workload(out: &mut Out<'_, '_>, state: &mut State) {
     let mut new_image = None;
     for container in containers(spec).filter(|container| is_privileged(*container)) {
         if let Some(image) = image_prefix(container)
-            && remember_one(&mut state.privileged_images, image.clone())
+            && state.privileged_images.insert(image.clone(), ())
         {
             new_image.get_or_insert(image);
         }
@@ -542,198 +441,5 @@ fn judge_workload(out: &mut Out<'_, '_>, state: &mut State) {
     if let Some(path) = writable_sensitive_mount(spec, claimed) {
         let hit = out.hit("Persistence:Kubernetes/ContainerWithSensitiveMount");
         hit.extra.push(("hostPath", path));
-    }
-}
-
-/// `resource` of the GuardDuty shape.
-fn resource(call: &Call<'_>, origin: &Origin) -> Value {
-    let json = call.json;
-    let texts = |keys: &[&str]| -> Vec<String> {
-        json.path(keys)
-            .into_iter()
-            .flat_map(Json::items)
-            .filter_map(Json::to_text)
-            .collect()
-    };
-    let mut user = Map::new();
-    user.insert("username".into(), json!(call.user));
-    if let Some(uid) = json.text_at(&["user", "uid"]) {
-        user.insert("uid".into(), json!(uid.to_owned_string()));
-    }
-    user.insert("groups".into(), json!(texts(&["user", "groups"])));
-    let sessions = texts(&["user", "extra", "sessionName"]);
-    if !sessions.is_empty() {
-        user.insert("sessionName".into(), json!(sessions));
-    }
-    if let Some(name) = json.text_at(&["impersonatedUser", "username"]) {
-        let groups = texts(&["impersonatedUser", "groups"]);
-        user.insert(
-            "impersonatedUser".into(),
-            json!({"username": name.to_owned_string(), "groups": groups}),
-        );
-    }
-    let mut details = Map::new();
-    details.insert("kubernetesUserDetails".into(), Value::Object(user));
-    if let Some(workload) = workload(call) {
-        details.insert("kubernetesWorkloadDetails".into(), workload);
-    }
-    let Origin {
-        account,
-        region,
-        cluster,
-        ..
-    } = origin;
-    json!({
-        "resourceType": "EKSCluster",
-        "eksClusterDetails": {
-            "name": cluster,
-            "arn": format!("arn:aws:eks:{region}:{account}:cluster/{cluster}"),
-        },
-        "kubernetesDetails": details,
-    })
-}
-
-/// The workload that a request is about, with its containers where the record shows them.
-fn workload(call: &Call<'_>) -> Option<Value> {
-    if !WORKLOADS.contains(&call.resource.as_str()) || call.name.is_empty() {
-        return None;
-    }
-    let mut workload = Map::new();
-    workload.insert("name".into(), json!(call.name));
-    workload.insert("type".into(), json!(call.resource));
-    workload.insert("namespace".into(), json!(call.namespace));
-    let Some(object) = result(call.json) else {
-        return Some(Value::Object(workload));
-    };
-    if let Some(uid) = object.text_at(&["metadata", "uid"]) {
-        workload.insert("uid".into(), json!(uid.to_owned_string()));
-    }
-    if let Some(spec) = pod_spec(object, &call.resource) {
-        for key in ["hostNetwork", "hostIPC", "hostPID"] {
-            if let Some(value) = spec.get(key).and_then(Json::as_bool) {
-                workload.insert(key.into(), json!(value));
-            }
-        }
-        if let Some(account) = spec.text_at(&["serviceAccountName"]) {
-            workload.insert(
-                "serviceAccountName".into(),
-                json!(account.to_owned_string()),
-            );
-        }
-        let containers: Vec<Value> = containers(spec).map(container).collect();
-        workload.insert("containers".into(), json!(containers));
-        let volumes: Vec<Value> = spec
-            .get("volumes")
-            .into_iter()
-            .flat_map(Json::items)
-            .filter_map(|volume| {
-                let path = volume.path(&["hostPath", "path"])?.to_text()?;
-                let name = volume.get("name")?.to_text()?;
-                Some(json!({"name": name, "hostPath": {"path": path}}))
-            })
-            .collect();
-        workload.insert("volumes".into(), json!(volumes));
-    }
-    Some(Value::Object(workload))
-}
-
-fn container(container: Json<'_>) -> Value {
-    let text = |key: &str| {
-        container
-            .get(key)
-            .and_then(Json::to_text)
-            .unwrap_or_default()
-    };
-    let mut security = Map::new();
-    for key in ["privileged", "allowPrivilegeEscalation"] {
-        let value = container.path(&["securityContext", key]);
-        if let Some(value) = value.and_then(Json::as_bool) {
-            security.insert(key.into(), json!(value));
-        }
-    }
-    let mounts: Vec<Value> = container
-        .get("volumeMounts")
-        .into_iter()
-        .flat_map(Json::items)
-        .filter_map(|mount| {
-            let name = mount.get("name")?.to_text()?;
-            let path = mount.get("mountPath")?.to_text()?;
-            Some(json!({"name": name, "mountPath": path}))
-        })
-        .collect();
-    json!({
-        "name": text("name"),
-        "image": text("image"),
-        "imagePrefix": image_prefix(container).unwrap_or_default(),
-        "volumeMounts": mounts,
-        "securityContext": security,
-    })
-}
-
-/// `service.action` of the GuardDuty shape.
-fn action(call: &Call<'_>) -> Value {
-    let json = call.json;
-    let mut api = Map::new();
-    for (key, value) in [
-        ("requestUri", &call.uri),
-        ("verb", &call.verb),
-        ("resource", &call.resource),
-        ("subresource", &call.subresource),
-        ("namespace", &call.namespace),
-        ("resourceName", &call.name),
-    ] {
-        if !value.is_empty() {
-            api.insert(key.into(), json!(value));
-        }
-    }
-    let sources: Vec<String> = json
-        .get("sourceIPs")
-        .into_iter()
-        .flat_map(Json::items)
-        .filter_map(Json::to_text)
-        .collect();
-    api.insert("sourceIPs".into(), json!(sources));
-    if let Some(address) = peer(json) {
-        api.insert("remoteIpDetails".into(), remote(address));
-    }
-    if let Some(agent) = json.text_at(&["userAgent"]) {
-        api.insert("userAgent".into(), json!(agent.to_owned_string()));
-    }
-    api.insert("statusCode".into(), json!(call.code));
-    let mut action = Map::new();
-    action.insert("actionType".into(), json!("KUBERNETES_API_CALL"));
-    action.insert("kubernetesApiCallAction".into(), Value::Object(api));
-    if call.resource.ends_with("rolebindings") {
-        let binding = result(json);
-        let text = |keys: &[&str]| {
-            binding
-                .and_then(|binding| binding.path(keys))
-                .and_then(Json::to_text)
-                .unwrap_or_default()
-        };
-        let kind = if call.resource == "rolebindings" {
-            "RoleBinding"
-        } else {
-            "ClusterRoleBinding"
-        };
-        action.insert(
-            "kubernetesRoleBindingDetails".into(),
-            json!({
-                "kind": kind,
-                "name": call.name,
-                "uid": text(&["metadata", "uid"]),
-                "roleRefName": text(&["roleRef", "name"]),
-                "roleRefKind": text(&["roleRef", "kind"]),
-            }),
-        );
-    }
-    Value::Object(action)
-}
-
-/// `remoteIpDetails` of the GuardDuty shape, for either family.
-pub(super) fn remote(address: IpAddr) -> Value {
-    match address {
-        IpAddr::V4(address) => json!({"ipAddressV4": address.to_string()}),
-        IpAddr::V6(address) => json!({"ipAddressV6": address.to_string()}),
     }
 }

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use anyhow::Context;
+use vedette_container::{Observer, Runtimes};
 use vedette_detect::{Detector, Mode, RuleSet, Settings, TimeStyle};
 use vedette_event::{Alert, JsonKeys, Priority};
 use vedette_outputs::{Fanout, Format, Full, Spec};
@@ -74,6 +75,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let interests = Interest::everything();
     let mut state = State::new(replay::settings(&hostname));
     let mut detector = Detector::new(rules);
+    let mut observer = Observer::new(Runtimes::new("/"));
     let (mut events, mut alerts) = (0u64, 0u64);
     let mut out = std::io::stdout().lock();
     let mut line = String::new();
@@ -99,7 +101,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         |what| {
             let event = match what {
                 Live::Before(fact) => {
-                    state.boot(&boot(fact));
+                    state.boot(&boot(&fact));
                     return Ok(());
                 }
                 Live::Event(event) => event,
@@ -112,6 +114,10 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
                 }
             }
             events += 1;
+            // A container's metadata goes before its first event, as its runtime left it on disk.
+            if let Some(container) = observer.observe(&event) {
+                state.apply(&container);
+            }
             state.apply(&event);
             let mut shown = Ok(());
             detector.observe(&state.view(&event), |alert| {
@@ -152,8 +158,8 @@ fn compile(args: &Args, hostname: &Arc<str>) -> anyhow::Result<Option<Arc<RuleSe
     ))))
 }
 
-fn boot(fact: Fact<'_>) -> Boot<'_> {
-    match fact {
+fn boot<'a>(fact: &Fact<'a>) -> Boot<'a> {
+    match *fact {
         Fact::Machine(machine) => Boot::Machine(machine),
         Fact::User(user) => Boot::User(user),
         Fact::Group(group) => Boot::Group(group),

@@ -94,7 +94,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         |what| {
             let item = match what {
                 Live::Before(fact) => {
-                    let item = item(fact);
+                    let item = item(&fact);
                     if let (Some(filter), Some(boot)) = (&mut filter, replay::boot(&item)) {
                         filter.state.boot(&boot);
                         if !matches!(boot, Boot::Machine(_)) {
@@ -131,8 +131,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
 }
 
 /// What was there before, as captures hold it.
-fn item(fact: Fact<'_>) -> Item<'_> {
-    match fact {
+fn item<'a>(fact: &Fact<'a>) -> Item<'a> {
+    match *fact {
         Fact::Machine(machine) => Item::Machine(machine),
         Fact::User(user) => Item::User(user),
         Fact::Group(group) => Item::Group(group),

@@ -219,7 +219,7 @@ fn replay_all(
                 (true, _) => alert.write_json(keys, &mut line),
                 (false, false) => line.push_str(&alert.line()),
                 (false, true) => {
-                    line.push_str(alert.line().get(alert.message_at..).unwrap_or_default())
+                    line.push_str(alert.line().get(alert.message_at..).unwrap_or_default());
                 }
             }
             line.push('\n');
@@ -336,11 +336,7 @@ fn draw(stop: &AtomicBool, progress: &Progress) {
     let mut err = std::io::stderr();
     while !stop.load(Relaxed) {
         let (read, total) = (progress.read.load(Relaxed), progress.total.load(Relaxed));
-        let share = if total > 0 {
-            (read * 100 / total).min(100)
-        } else {
-            0
-        };
+        let share = (read * 100).checked_div(total).unwrap_or(0).min(100);
         let bar: String = (0..25)
             .map(|i| if i * 4 < share { '#' } else { '.' })
             .collect();

@@ -17,9 +17,9 @@ pub(super) fn replay(
     path: &Path,
     input: impl Read,
     emit: &mut dyn FnMut(Alert) -> bool,
-) -> anyhow::Result<Outcome> {
+) -> Outcome {
     let mut reader = Reader::new(input);
-    let mut state = State::new(settings(&plan.hostname));
+    let mut state = fresh(&plan.hostname);
     let mut detector = plan
         .rules
         .of(vedette_rules::catalogue::SYSCALL)
@@ -44,7 +44,7 @@ pub(super) fn replay(
             }
             // What is known of processes does not outlive a section.
             Item::Section(_) if outcome.events > 0 => {
-                state = State::new(settings(&plan.hostname));
+                state = fresh(&plan.hostname);
                 continue;
             }
             other => {
@@ -74,7 +74,14 @@ pub(super) fn replay(
     outcome.counts = detector
         .map(|detector| detector.counts())
         .unwrap_or_default();
-    Ok(outcome)
+    outcome
+}
+
+/// A state that knows nothing but this machine's accounts.
+fn fresh(hostname: &str) -> State {
+    let mut state = State::new(settings(hostname));
+    crate::accounts::tell(&mut state);
+    state
 }
 
 /// What an item says of the time before the first event.

@@ -3,7 +3,7 @@
 mod capture;
 mod logs;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -168,23 +168,22 @@ pub(crate) fn run(
 /// One pass over one input; `emit` answers whether to go on.
 fn replay(
     plan: &Plan,
-    path: &PathBuf,
+    path: &Path,
     ahead: bool,
     emit: &mut dyn FnMut(Alert) -> bool,
 ) -> anyhow::Result<Outcome> {
     let mut input = crate::input::open(path, &plan.progress, ahead)?;
     let source = plan.source.as_deref();
-    let is_log = match source {
-        Some(source) => source != vedette_rules::catalogue::SYSCALL,
-        None => {
-            let (is_log, whole) = logs::guess(input, path)?;
-            input = whole;
-            is_log
-        }
+    let is_log = if let Some(source) = source {
+        source != vedette_rules::catalogue::SYSCALL
+    } else {
+        let (is_log, whole) = logs::guess(input, path)?;
+        input = whole;
+        is_log
     };
     if is_log {
         logs::replay(plan, path, source, input, emit)
     } else {
-        capture::replay(plan, path, input, emit)
+        Ok(capture::replay(plan, path, input, emit))
     }
 }

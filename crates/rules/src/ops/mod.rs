@@ -10,7 +10,7 @@ pub mod posix;
 use std::cmp::Ordering;
 use std::net::IpAddr;
 
-use memchr::{memchr, memmem};
+use memchr::{memchr, memchr2_iter, memmem};
 use vedette_event::{Extracted, FieldArg, Value, Values};
 
 use crate::typed::{Literal, Op, Operand};
@@ -190,10 +190,18 @@ fn bytes(op: Op, text: &[u8], other: &[u8]) -> bool {
 
 /// Substring search that ignores the case of ASCII letters.
 pub fn icontains(text: &[u8], needle: &[u8]) -> bool {
-    needle.is_empty()
-        || text
-            .windows(needle.len())
-            .any(|window| window.eq_ignore_ascii_case(needle))
+    let Some(&first) = needle.first() else {
+        return true;
+    };
+    let Some(last) = text.len().checked_sub(needle.len()) else {
+        return false;
+    };
+    memchr2_iter(
+        first.to_ascii_lowercase(),
+        first.to_ascii_uppercase(),
+        &text[..=last],
+    )
+    .any(|at| text[at..at + needle.len()].eq_ignore_ascii_case(needle))
 }
 
 /// True when `ip` lies in the network; addresses of the other family never do.

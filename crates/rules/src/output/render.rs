@@ -8,6 +8,7 @@ use vedette_event::{Extract, Extracted, FieldRef, Value, Values};
 
 use super::{Format, Part};
 use crate::transform::{self, Scratch};
+use crate::typed;
 
 /// What stands for a missing value.
 const NOT_AVAILABLE: &str = "<NA>";
@@ -33,6 +34,13 @@ impl Renderer {
                     let start = out.len();
                     match transform::extract(operand, event, &mut self.room, &mut self.scratch) {
                         Extracted::Missing => out.extend_from_slice(NOT_AVAILABLE.as_bytes()),
+                        _ if filter_only(operand) => {
+                            out.extend_from_slice(NOT_AVAILABLE.as_bytes());
+                        }
+                        Extracted::One(Value::U64(device)) if matches!(operand, typed::Operand::Field(field) if is_hex(field)) =>
+                        {
+                            out.extend_from_slice(format!("{device:X}").as_bytes());
+                        }
                         Extracted::One(value) if operand.ty().1 => {
                             out.push(b'(');
                             write_value(&mut out, value);
@@ -73,9 +81,18 @@ impl Renderer {
         ) {
             return Json::from(event.ts());
         }
-        let list = field.info().flags.has(vedette_event::FieldFlags::LIST);
+        let flags = field.info().flags;
+        let list = flags.has(vedette_event::FieldFlags::LIST);
         match event.extract(field, &mut self.room) {
             Extracted::Missing => Json::Null,
+            // Fields that are for conditions alone have no value to print.
+            _ if flags.has(vedette_event::FieldFlags::FILTER_ONLY) => Json::Null,
+            Extracted::One(Value::U64(device)) if is_hex(field) => {
+                Json::from(format!("{device:X}"))
+            }
+            Extracted::One(Value::I64(device)) if is_hex(field) => {
+                Json::from(format!("{device:X}"))
+            }
             Extracted::One(value) if list => Json::Array(vec![json(value)]),
             Extracted::One(value) => json(value),
             // An empty list has no elements to make an array of.
@@ -83,6 +100,16 @@ impl Renderer {
             Extracted::Many(values) => Json::Array(values.iter().map(json).collect()),
         }
     }
+}
+
+/// Device numbers are the one kind of number that Falco prints in hexadecimal.
+fn is_hex(field: &FieldRef) -> bool {
+    field.info().name == "fd.dev"
+}
+
+/// Whether an operand is a field that has no value outside conditions.
+fn filter_only(operand: &typed::Operand) -> bool {
+    matches!(operand, typed::Operand::Field(field) if field.info().flags.has(vedette_event::FieldFlags::FILTER_ONLY))
 }
 
 fn write_list(out: &mut Vec<u8>, values: &Values) {

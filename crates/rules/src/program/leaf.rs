@@ -35,6 +35,8 @@ pub(super) enum Test {
     Numbers(Box<[i128]>),
     /// One of these texts, or with `wanted` false none of them.
     Texts(Texts),
+    /// This text, or with `wanted` false any other.
+    Is { text: Box<[u8]>, wanted: bool },
     /// Starts with one of these.
     Prefixes(Prefixes),
     /// Contains this.
@@ -94,6 +96,14 @@ fn one(op: Op, literal: Literal) -> Test {
         (Op::PMatch, Literal::Text(prefix)) => Test::Paths(PrefixTree::new([&**prefix])),
         (Op::Regex, Literal::Text(pattern)) => Test::Pattern(Pattern::new(pattern)),
         (Op::Regex, _) => Test::Never,
+        // What C's string functions see of a literal that has a NUL is not the whole of it.
+        (Op::Eq | Op::Ne, Literal::Text(text)) if !text.contains(&0) => Test::Is {
+            text: (&**text).into(),
+            wanted: op == Op::Eq,
+        },
+        (Op::StartsWith, Literal::Text(text)) if !text.contains(&0) => {
+            Test::Prefixes(Prefixes::new(vec![text]))
+        }
         (Op::Contains, Literal::Text(text)) => {
             Test::Needle(Box::new(Finder::new(&**text).into_owned()))
         }
@@ -189,6 +199,15 @@ impl Test {
                 ops::number(value).is_some_and(|number| set.binary_search(&number).is_ok())
             }
             Self::Texts(texts) => texts.hold(value),
+            Self::Is { text, wanted } => match value {
+                // The same up to the first NUL, without looking for it.
+                Value::Text(seen) => {
+                    let rest = seen.strip_prefix(&**text);
+                    rest.is_some_and(|rest| rest.first().is_none_or(|&c| c == 0)) == *wanted
+                }
+                Value::Bytes(seen) => (*seen == **text) == *wanted,
+                _ => false,
+            },
             Self::Prefixes(prefixes) => {
                 seen(value, ops::cut).is_some_and(|text| prefixes.lead(text))
             }
@@ -227,7 +246,7 @@ impl Test {
     fn cost(&self) -> u32 {
         match self {
             Self::Nothing | Self::Never | Self::Number(..) => 1,
-            Self::Numbers(_) => 3,
+            Self::Numbers(_) | Self::Is { .. } => 3,
             Self::Plain(Op::Eq | Op::Ne | Op::StartsWith | Op::EndsWith, _) => 3,
             Self::Texts(_) | Self::Prefixes(_) => 6,
             Self::Needle(_) => 10,

@@ -13,7 +13,7 @@ use super::{ColumnPlan, Program};
 pub struct Limits {
     /// Bytes for what is remembered of processes. 8 MiB hold about 10,000 processes with the upstream rules.
     pub process_bytes: usize,
-    /// Texts remembered for each column, made a power of two. 1,024 cover the files that a node works on at a time.
+    /// Texts remembered for each column, made a power of two. 4,096 cover the files that a node works on at a time.
     pub texts: usize,
     /// Longest text remembered, in bytes; longer ones (rare among paths) are looked at anew each time.
     pub text_bytes: usize,
@@ -23,7 +23,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             process_bytes: 8 << 20,
-            texts: 1024,
+            texts: 4096,
             text_bytes: 192,
         }
     }

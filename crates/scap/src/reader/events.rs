@@ -155,20 +155,15 @@ impl<R: Read> Reader<R> {
     }
 }
 
+/// The event that was decoded from `body`. Its lengths were checked then.
 #[inline]
 fn raw<'a>(event: &Decoded, num: u64, body: &'a [u8]) -> Result<RawEvent<'a>, Malformed> {
     let lengths = body.get(event.lengths.clone()).ok_or(Malformed::Lengths)?;
     let data = body.get(event.data.clone()).ok_or(Malformed::Data)?;
-    RawEvent::new(
-        num,
-        event.ts,
-        event.tid,
-        event.cpu,
-        event.kind,
-        event.nparams,
-        lengths,
-        data,
-    )
+    let wide = lengths.len() > 2 * usize::from(event.nparams);
+    Ok(RawEvent::checked_before(
+        num, event.ts, event.tid, event.cpu, event.kind, wide, lengths, data,
+    ))
 }
 
 /// Event types that a recorder writes first to say which containers, users and groups there are. While nothing else has

@@ -11,7 +11,9 @@
 mod calls;
 mod compat;
 mod identity;
+mod meaning;
 mod network;
+mod overlay;
 mod processes;
 mod running;
 mod uring;

@@ -63,7 +63,7 @@ impl<E> Machine<'_, E> {
             Fill::new(&mut self.buf, Kind::Fstat).i64(0).i64(fd);
             self.send(tid);
         }
-        for _ in 0..1 + self.below(3) {
+        for _ in 0..=self.below(3) {
             let (kind, size) = (
                 if writes { Kind::Write } else { Kind::Read },
                 1 + self.below(4096),

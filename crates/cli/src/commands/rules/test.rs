@@ -210,7 +210,7 @@ impl Bench {
             let event = step.event();
             state.apply(&event);
             detector.observe(&state.view(&event), |alert| {
-                fired.push(alert.rule.to_string())
+                fired.push(alert.rule.to_string());
             });
         }
         fired
