@@ -174,18 +174,14 @@ impl View<'_> {
             D::FdName => written(room, |out| self.write_creator_name(out)),
             D::FdContainername => written(room, |out| {
                 self.write_container(out);
-                let mut name = Vec::new();
-                self.write_creator_name(&mut name);
-                out.extend_from_slice(&name);
+                self.write_creator_name(out);
             }),
             D::FdDirectory | D::FdContainerdirectory => written(room, |out| {
                 if which == D::FdContainerdirectory {
                     self.write_container(out);
                 }
                 let from = out.len();
-                let mut name = Vec::new();
-                self.write_creator_name(&mut name);
-                out.extend_from_slice(&name);
+                self.write_creator_name(out);
                 match memchr::memrchr(b'/', &out[from..]) {
                     Some(0) | None => {
                         out.truncate(from);
@@ -208,11 +204,10 @@ impl View<'_> {
             }),
             D::FdNameraw => match self.event.kind.0 {
                 k::OPENAT_2_X | k::OPENAT2_X => raw_name(param_text(&self.event, 2), room),
-                _ => {
-                    let mut name = Vec::new();
-                    self.write_creator_name(&mut name);
-                    raw_name(&name, room)
-                }
+                _ => written(room, |out| {
+                    self.write_creator_name(out);
+                    out.dedup_by(|a, b| *a == b'/' && *b == b'/');
+                }),
             },
             _ => Extracted::Missing,
         }

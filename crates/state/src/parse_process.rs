@@ -9,6 +9,7 @@ use crate::kinds as k;
 use crate::state::State;
 use crate::text::List;
 use crate::thread::{Shared, Thread, set_shared};
+use crate::threads::MAX_TOUCHED;
 use crate::wire::{ALL_CAPS, PR_GET_CHILD_SUBREAPER, PR_SET_CHILD_SUBREAPER, RLIMIT_NOFILE, clone};
 
 /// How old a thread may be that the parent's event made, for the child's event to find it valid (2 s).
@@ -307,6 +308,10 @@ impl State {
     /// Notes a change that every thread of the process can see, but nobody else.
     pub(crate) fn touch_process(&mut self, slot: u32) {
         let siblings = self.threads.siblings(slot).len();
+        if siblings > MAX_TOUCHED {
+            self.threads.touch_all();
+            return;
+        }
         for index in 0..siblings {
             let sibling = self.threads.siblings(slot)[index];
             self.threads.touch_own(sibling);

@@ -7,6 +7,10 @@ use crate::stats::Stats;
 use crate::thread::Thread;
 use crate::wire::clone;
 
+/// Most threads that one change is told to one by one. Beyond that everybody is told at once, so that huge families cost
+/// no more than others.
+pub(crate) const MAX_TOUCHED: usize = 1024;
+
 /// Most threads that are kept at once; beyond it new ones are not kept and counted. The number is Falco's; a thread
 /// takes about 1 KiB, so a full table stays in the order of 128 MiB.
 pub(crate) const MAX_THREADS: usize = 131_072;
@@ -23,6 +27,8 @@ struct Group {
     alive: u32,
     /// Orphans below are handed to this process.
     reaper: bool,
+    /// Time of the latest change that its threads were told of.
+    touched: u64,
 }
 
 /// The table.
@@ -103,16 +109,29 @@ impl Threads {
         }
         let mut pending = std::mem::take(&mut self.pending);
         pending.push(slot);
+        let mut left = MAX_TOUCHED;
         while let Some(slot) = pending.pop() {
             let thread = &mut self.slots[slot as usize];
             if thread.version == now {
                 continue;
             }
             thread.version = now;
-            pending.extend_from_slice(&thread.children);
-            if let Some(group) = thread.group {
-                pending.extend_from_slice(&self.groups[group as usize].threads);
+            left -= 1;
+            let members = thread
+                .group
+                .map(|group| &mut self.groups[group as usize])
+                .filter(|group| group.touched != now)
+                .map_or(&[][..], |group| {
+                    group.touched = now;
+                    &group.threads
+                });
+            if left == 0 || pending.len() + thread.children.len() + members.len() > MAX_TOUCHED {
+                self.epoch = now;
+                pending.clear();
+                break;
             }
+            pending.extend_from_slice(&thread.children);
+            pending.extend_from_slice(members);
         }
         self.pending = pending;
     }
@@ -225,6 +244,7 @@ impl Threads {
                 threads: vec![slot],
                 alive: 1,
                 reaper,
+                touched: 0,
             };
             let group = if let Some(group) = self.free_groups.pop() {
                 self.groups[group as usize] = new;
