@@ -1,3 +1,5 @@
+//! Tests of `condition`.
+
 use super::{Expr, Printer, TextId, parse};
 
 fn printed(text: &str) -> Result<String, String> {
