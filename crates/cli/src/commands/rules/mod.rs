@@ -1,6 +1,7 @@
-//! `vedette rules`: check, list, show and test rule files.
+//! `vedette rules`: check, lay out, list, show and test rule files.
 
 mod check;
+mod fmt;
 mod list;
 mod show;
 mod test;
@@ -17,6 +18,7 @@ pub(crate) struct Args {
 #[derive(clap::Subcommand)]
 enum Verb {
     Check(check::Args),
+    Fmt(fmt::Args),
     List(list::Args),
     Show(show::Args),
     Test(test::Args),
@@ -26,6 +28,7 @@ enum Verb {
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     match &args.verb {
         Verb::Check(args) => check::run(args),
+        Verb::Fmt(args) => fmt::run(args),
         Verb::List(args) => list::run(args),
         Verb::Show(args) => show::run(args),
         Verb::Test(args) => test::run(args),
