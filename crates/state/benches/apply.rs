@@ -1,5 +1,7 @@
 //! How long an event takes: open, read, write, close, over and over, by one of 200 processes.
 
+#![allow(clippy::print_stdout, reason = "a benchmark says its result")]
+
 use std::hint::black_box;
 use std::time::Instant;
 
