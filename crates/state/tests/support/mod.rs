@@ -1,5 +1,7 @@
 //! A machine for tests: builds events parameter by parameter and asks for fields as text.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use vedette_event::boot::ProcessEntry;
 use vedette_event::{EventBuf, EventType, Extract, Extracted, FieldRef, Value, Values};
 use vedette_state::{Boot, Settings, State};
