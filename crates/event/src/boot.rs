@@ -191,7 +191,7 @@ pub enum FdDetail<'a> {
         sport: u16,
         /// Destination port.
         dport: u16,
-        /// Protocol (`SCAP_L4_*`: 1 TCP, 2 UDP, 3 ICMP, 4 raw).
+        /// Protocol (`SCAP_L4_*`: 0 unknown, 1 none, 2 TCP, 3 UDP, 4 ICMP, 5 raw).
         l4proto: u8,
     },
     /// An IPv6 connection.
