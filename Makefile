@@ -1,16 +1,15 @@
 # `make demo` and `make test` are all a fresh Debian machine with Rust needs; both install what they need first.
 
 CARGO ?= cargo
-SUDO := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
 # What the build and the tests use beyond Rust; looked for by command so that other distributions are left alone.
-PACKAGES := clang llvm libelf-dev zlib1g-dev pkg-config zstd python3 valgrind
+PACKAGES := gcc make clang llvm libelf-dev zlib1g-dev pkg-config zstd python3 valgrind
 
 .PHONY: help setup demo test lint bench fuzz build
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
 
-setup: ## install what the build and the tests need (Debian packages, cargo-nextest)
+setup: ## install what the build and the tests need (Debian packages)
 	@tools/setup $(PACKAGES)
 
 build: setup ## build the release binary
