@@ -27,5 +27,5 @@ lint: setup ## formatting, clippy, licences and bans
 bench: build ## throughput, allocations, instruction counts
 	@tools/bench
 
-fuzz: setup ## run every fuzz target for SECONDS (default 60)
+fuzz: setup ## run every fuzz target for SECONDS_EACH seconds (default 60)
 	@tools/fuzz $(or $(SECONDS_EACH),60)
