@@ -6,6 +6,8 @@ export type Theme = "system" | "light" | "dark";
 
 const THEME_KEY = "vedette.theme";
 const RAIL_KEY = "vedette.rail";
+/** Says that somebody signed in here, so that a first visit asks nothing that is known to be refused. */
+const SIGNED_KEY = "vedette.signed-in";
 
 function stored(key: string): string | null {
   try {
@@ -77,6 +79,10 @@ class App {
   }
 
   async open(): Promise<void> {
+    if (stored(SIGNED_KEY) !== "yes") {
+      this.known = true;
+      return;
+    }
     try {
       this.signedIn(await request<Session>("GET", "/session"));
     } catch {
@@ -84,14 +90,20 @@ class App {
     }
     this.known = true;
   }
+  /** Before a provider takes over: it sends people back with a session of which this page knows nothing yet. */
+  expectSession(): void {
+    store(SIGNED_KEY, "yes");
+  }
   signedIn(session: Session): void {
     this.session = session;
+    store(SIGNED_KEY, "yes");
     setCsrf(session.csrf ?? "");
   }
   async signOut(): Promise<void> {
     try {
       await request("DELETE", "/session");
     } finally {
+      store(SIGNED_KEY, "no");
       this.session = null;
     }
   }

@@ -18,8 +18,11 @@ export const SMALLEST = 4;
 
 /** Lays the tree out in a square of `size` pixels. Area grows with the number of findings; silent leaves stay small dots. */
 export function pack(root: InsightNode, size: number): Circle {
-  const tree = hierarchy<InsightNode>(root, (node) => [...(node.children ?? [])].sort((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0)));
+  const tree = hierarchy<InsightNode>(root, (node) => node.children ?? []);
   tree.sum((node) => (node.children?.length ? 0 : Math.max(0.6, total(node.counts) ** 0.72)));
+  // large ones first pack well; by powers of two, so that a few findings more do not stir everything
+  const magnitude = (value: number | undefined): number => Math.round(Math.log2(Math.max(1, value ?? 1)));
+  tree.sort((a, b) => magnitude(b.value) - magnitude(a.value) || (a.data.id < b.data.id ? -1 : a.data.id > b.data.id ? 1 : 0));
   const laid = circles<InsightNode>()
     .size([size, size])
     .padding((node) => (node.height > 1 ? 10 : node.height === 1 ? 4 : 2))(tree);

@@ -58,11 +58,13 @@ function misleads(char: string): boolean {
   return char !== " " && (MISLEADING.test(char) || BLANK.test(char));
 }
 
-/** How a misleading character is written: control pictures for the old ones, the code point for the rest. */
+/** Abbreviations of the old control characters, which every font can show. Source: ANSI X3.4. */
+const SHORT = "NUL SOH STX ETX EOT ENQ ACK BEL BS HT LF VT FF CR SO SI DLE DC1 DC2 DC3 DC4 NAK SYN ETB CAN EM SUB ESC FS GS RS US".split(" ");
+
+/** How a misleading character is written: its abbreviation or its code point, in quotes of its own. */
 function picture(code: number): string {
-  if (code < 0x20) return String.fromCodePoint(0x2400 + code);
-  if (code === 0x7f) return "\u2421";
-  return `\u2039U+${code.toString(16).toUpperCase().padStart(4, "0")}\u203a`;
+  const short = SHORT[code] ?? (code === 0x7f ? "DEL" : `U+${code.toString(16).toUpperCase().padStart(4, "0")}`);
+  return `\u2039${short}\u203a`;
 }
 
 /** What a misleading character is called, for a tooltip and for screen readers. */
