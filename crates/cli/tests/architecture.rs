@@ -25,9 +25,13 @@ const ROOMS: &[(&str, u8, &[&str])] = &[
     ("netpol", 1, &[]),
     ("posture", 1, &[]),
     ("detect", 1, &["rules"]),
+    ("history", 1, &["rules"]),
+    ("proof", 1, &["rules", "detect"]),
     ("sensor", 2, &[]),
     ("container", 2, &[]),
     ("outputs", 2, &[]),
+    ("server", 2, &[]),
+    ("store", 2, &[]),
     ("testkit", 2, &["event"]),
     ("cli", 3, &[]),
 ];

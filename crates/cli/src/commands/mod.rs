@@ -7,6 +7,7 @@ mod falco;
 mod fields;
 mod netpol;
 mod posture;
+mod prove;
 mod record;
 mod replay;
 mod rules;
@@ -58,6 +59,7 @@ enum Command {
     /// Posture of manifests and cluster dumps: benchmarks, Pod Security Standards, verified fixes
     #[command(subcommand)]
     Posture(Box<posture::Posture>),
+    Prove(prove::Args),
     Record(record::Args),
     Replay(Box<replay::Args>),
     Rules(rules::Args),
@@ -80,6 +82,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Fields(args) => fields::run(&args),
         Command::Netpol(args) => netpol::run(&args),
         Command::Posture(command) => posture::run(*command),
+        Command::Prove(args) => prove::run(&args),
         Command::Record(args) => record::run(&args),
         Command::Replay(args) => replay::run(&args),
         Command::Rules(args) => rules::run(&args),
