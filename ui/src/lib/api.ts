@@ -10,6 +10,7 @@ import type {
   ActivitySession,
   Backtest,
   Change,
+  Channel,
   Diagnostic,
   ExceptionProposal,
   FacetAnswer,
@@ -132,9 +133,9 @@ export const addTeam = (team: { name: string; zone: string; description: string 
 export const removeTeam = (name: string) => request<void>("DELETE", `/teams/${part(name)}`);
 export const retention = (signal?: Signal) => get<Record<string, number>>("/settings/retention", signal);
 export const setRetention = (value: Record<string, number>) => request<unknown>("PUT", "/settings/retention", value);
-export const notifications = (signal?: Signal) => get<{ channels?: Record<string, unknown>[] }>("/settings/notifications", signal);
-export const setNotifications = (value: unknown) => request<unknown>("PUT", "/settings/notifications", value);
-export const testNotification = (channel: unknown) => request<unknown>("POST", "/settings/notifications/test", channel);
+export const notifications = (signal?: Signal) => get<{ channels: Channel[] }>("/settings/notifications", signal);
+export const setNotifications = (channels: Channel[]) => request<unknown>("PUT", "/settings/notifications", { channels });
+export const testNotification = (id: string) => request<unknown>("POST", "/settings/notifications/test", { id });
 export const auditLog = (q: Params, signal?: Signal) => get<Page<Change>>(`/audit-log${query(q)}`, signal);
 
 export const queries = (signal?: Signal) => get<SavedQuery[]>("/queries", signal);

@@ -353,3 +353,15 @@ export interface SavedQuery {
   team: string | null;
   own: boolean;
 }
+
+/** A way to tell people. Secrets come as `********` and stay as they are when sent back so. */
+export interface Channel {
+  id?: string;
+  name: string;
+  enabled: boolean;
+  filter: string;
+  throttle_seconds: number;
+  template?: string;
+  to: { kind: string } & Record<string, unknown>;
+  last_failure?: { at: string; message: string } | null;
+}

@@ -11,6 +11,10 @@ it.each([
   expect(pieces.some((piece) => piece.kind === kind)).toBe(true);
 });
 
+it("leaves sentences alone", () => {
+  expect(colour("  desc: not in the image").map((piece) => piece.kind)).toEqual(["key", ""]);
+});
+
 it("knows fields from words", () => {
   expect(colour("proc.name = sh and fd.num > 3").map((piece) => [piece.text.trim(), piece.kind])).toEqual([
     ["proc.name", "field"],
