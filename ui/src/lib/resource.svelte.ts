@@ -1,4 +1,5 @@
 /** Data of a screen and the state it is in: loading, ready, stale (an older answer), error, forbidden. */
+import { untrack } from "svelte";
 import { ApiError } from "./http";
 
 export type Phase = "loading" | "ready" | "stale" | "error" | "forbidden";
@@ -22,7 +23,7 @@ const RETRY_MS = 4000;
  * Loads what `load` gives and again whenever a rune it reads before its first `await` changes.
  * An answer that was overtaken by a newer question is dropped. Call it while a component is set up.
  */
-export function resource<T>(load: (signal: AbortSignal) => Promise<T> | undefined, options: { every?: number; keep?: boolean } = {}): Resource<T> {
+export function resource<T>(load: (signal: AbortSignal) => Promise<T> | undefined, options: { every?: number } = {}): Resource<T> {
   let phase = $state<Phase>("loading");
   let data = $state.raw<T | undefined>(undefined);
   let error = $state.raw<ApiError | undefined>(undefined);
@@ -64,8 +65,8 @@ export function resource<T>(load: (signal: AbortSignal) => Promise<T> | undefine
 
   $effect(() => {
     const [promise, own] = begin();
-    if (!options.keep) phase = data === undefined ? "loading" : phase;
-    void settle(promise, own);
+    // only what `load` reads is a reason to load again, not what comes of it
+    untrack(() => void settle(promise, own));
     return () => {
       own.abort();
       clearTimeout(timer);
