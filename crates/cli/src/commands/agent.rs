@@ -14,13 +14,12 @@ use vedette_event::{Alert, JsonKeys, Priority};
 use vedette_outputs::{Fanout, Format, Full, Spec};
 use vedette_rules::catalogue::SYSCALL;
 use vedette_rules::{Options, load};
-use vedette_sensor::Interest;
 use vedette_sensor::bootstrap::Fact;
 use vedette_state::{Boot, State};
 
 use super::exit;
 use super::replay::{OutputFormat, report_losses};
-use crate::live::{self, Live, Until};
+use crate::live::{self, Live, Until, Watch};
 use crate::{hostname, replay, rulefiles};
 
 /// Watch this machine's system calls and print alerts
@@ -71,8 +70,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     signal_hook::flag::register(signal_hook::consts::SIGHUP, Arc::clone(&reload))
         .context("listening for SIGHUP")?;
     let until = Until::signalled(args.seconds.map(Duration::from_secs))?;
-    // Every event is traced, so that rules read again later find what they ask for.
-    let interests = Interest::everything();
+    let watch = Watch::rules(&rules);
     let mut state = State::new(replay::settings(&hostname));
     let mut detector = Detector::new(rules);
     let mut observer = Observer::new(Runtimes::new("/"));
@@ -96,7 +94,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         Ok(())
     };
     let stats = live::run(
-        &interests,
+        &watch,
         &until,
         |what| {
             let event = match what {
@@ -110,6 +108,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
                 fanout.reopen();
                 // Rules with an error leave the ones at work as they are.
                 if let Some(rules) = compile(args, &hostname)? {
+                    watch.change(&rules);
                     detector.swap(rules);
                 }
             }
