@@ -1,0 +1,113 @@
+//! The way of an event through the agent: containers, state, stages, rules, alerts.
+
+use std::sync::Arc;
+
+use vedette_container::{Observer, Runtimes};
+use vedette_detect::{Detector, RuleSet};
+use vedette_event::RawEvent;
+use vedette_sensor::bootstrap::Fact;
+use vedette_state::{Boot, State};
+
+use super::config::Config;
+use super::emit::Emit;
+use super::stage::Stage;
+use crate::replay;
+
+/// Everything that handles events, on one thread.
+pub(crate) struct Pipeline {
+    pub(crate) state: State,
+    pub(crate) observer: Observer,
+    pub(crate) detector: Detector,
+    pub(crate) stages: Vec<Box<dyn Stage>>,
+    pub(crate) emit: Emit,
+    /// Events handled.
+    pub(crate) events: u64,
+    /// Time of the last one, nanoseconds since the Unix epoch.
+    pub(crate) last: u64,
+}
+
+impl Pipeline {
+    /// Has seen nothing yet.
+    pub(crate) fn new(
+        config: &Config,
+        hostname: &str,
+        rules: Arc<RuleSet>,
+        stages: Vec<Box<dyn Stage>>,
+        emit: Emit,
+    ) -> Self {
+        Self {
+            state: State::new(replay::settings(hostname)),
+            observer: Observer::new(Runtimes::new(&config.containers_root)),
+            detector: Detector::new(rules),
+            stages,
+            emit,
+            events: 0,
+            last: 0,
+        }
+    }
+
+    /// Something that was there before the first event.
+    pub(crate) fn before(&mut self, fact: &Fact<'_>) {
+        if let Fact::Process(process) = fact
+            && let Some(container) = self.observer.introduce_at_start(process.cgroups)
+        {
+            self.state.apply(&container);
+            let view = self.state.view(&container);
+            for stage in &mut self.stages {
+                stage.event(&container, &view, &mut self.emit);
+            }
+        }
+        self.state.boot(&boot(fact));
+        for stage in &mut self.stages {
+            stage.before(fact);
+        }
+    }
+
+    /// An event.
+    pub(crate) fn event(&mut self, event: &RawEvent<'_>) {
+        self.events += 1;
+        self.last = event.ts;
+        // A container's metadata goes before its first event, as its runtime left it on disk.
+        if let Some(container) = self.observer.observe(event) {
+            self.state.apply(&container);
+            let view = self.state.view(&container);
+            for stage in &mut self.stages {
+                stage.event(&container, &view, &mut self.emit);
+            }
+        }
+        self.state.apply(event);
+        let view = self.state.view(event);
+        for stage in &mut self.stages {
+            stage.event(event, &view, &mut self.emit);
+        }
+        let Self {
+            detector,
+            stages,
+            emit,
+            ..
+        } = self;
+        detector.observe(&view, |alert| {
+            for stage in &mut *stages {
+                stage.alert(&alert, &view, emit);
+            }
+            emit.alert(&alert);
+        });
+    }
+
+    /// No event is ready.
+    pub(crate) fn idle(&mut self) {
+        for stage in &mut self.stages {
+            stage.idle(&mut self.emit);
+        }
+    }
+}
+
+fn boot<'a>(fact: &Fact<'a>) -> Boot<'a> {
+    match *fact {
+        Fact::Machine(machine) => Boot::Machine(machine),
+        Fact::User(user) => Boot::User(user),
+        Fact::Group(group) => Boot::Group(group),
+        Fact::Process(process) => Boot::Process(process),
+        Fact::Descriptor(tid, entry) => Boot::Fd { tid, entry },
+    }
+}

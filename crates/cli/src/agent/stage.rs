@@ -1,0 +1,40 @@
+//! Parts that plug into the agent. Each sees every event in its context and may answer with findings; adding one is a
+//! file here and a row in [`all`].
+
+use vedette_event::{Alert, RawEvent};
+use vedette_sensor::bootstrap::Fact;
+use vedette_state::View;
+
+use super::config::Config;
+use super::emit::Emit;
+use super::log::Log;
+use super::metrics::Page;
+
+/// A part of the agent. All calls come from the one thread that handles events, so none of them may wait.
+pub(crate) trait Stage {
+    /// Something that was there before the first event.
+    fn before(&mut self, _fact: &Fact<'_>) {}
+
+    /// An event, after the state has taken it in and before the rules see it. Events that introduce containers come too.
+    fn event(&mut self, _event: &RawEvent<'_>, _view: &View<'_>, _emit: &mut Emit) {}
+
+    /// A rule fired for the event that was seen last.
+    fn alert(&mut self, _alert: &Alert, _view: &View<'_>, _emit: &mut Emit) {}
+
+    /// No event is ready. Called many times a second when the machine is quiet, and at least once a second.
+    fn idle(&mut self, _emit: &mut Emit) {}
+
+    /// Rules and configuration were read again.
+    fn reload(&mut self, _config: &Config) {}
+
+    /// Adds figures to the metrics page; called once a second.
+    fn metrics(&self, _page: &mut Page) {}
+
+    /// The agent ends.
+    fn finish(&mut self, _emit: &mut Emit) {}
+}
+
+/// The parts that this configuration asks for. Made while the agent still has every privilege.
+pub(crate) fn all(_config: &Config, _log: &Log) -> anyhow::Result<Vec<Box<dyn Stage>>> {
+    Ok(Vec::new())
+}
