@@ -5,11 +5,15 @@
 
 pub(crate) mod config;
 mod emit;
+mod figures;
+mod http;
 mod log;
 mod metrics;
 mod pipeline;
+mod privileges;
 pub(crate) mod reload;
 mod rules;
+mod sandbox;
 mod stage;
 
 use std::process::ExitCode;
@@ -56,17 +60,15 @@ pub(crate) fn run(origin: Origin, limit: Option<Duration>) -> anyhow::Result<Exi
     let (mut sensor, _) = Sensor::start(&config.sensor, &rules::interests(&ready.set)).context(
         "starting the sensor (it needs root, or CAP_BPF and CAP_PERFMON, and a kernel with BTF)",
     )?;
-    let emit = Emit::open(&config)?;
     let stages = stage::all(&config, &log)?;
+    let board = figures::board();
+    let listener = config.metrics.map(http::listen).transpose()?;
+    // The rings fill while /proc is read, so nothing falls between the two; what both tell is told twice. Reading needs
+    // privileges, and every thread that is started after they are gone has none to lose.
+    let mut facts = Vec::new();
     let count = ready.set.len();
-    let mut pipeline = Pipeline::new(&config, &hostname, ready.set, stages, emit);
-    // The rings fill while /proc is read, so nothing falls between the two; what both tell is told twice.
+    let mut pipeline = Pipeline::new(&config, &hostname, ready.set, stages);
     Scan::default().run(&mut |fact| pipeline.before(&fact));
-    let reload = reload::start(origin, &config, &texts, &hostname, &log)?;
-    for warning in &ready.warnings {
-        log.debug("rules", &[("warning", warning)]);
-    }
-    log.info("watching", &[("rules", &count)]);
     let deadline = limit.map(|limit| Instant::now() + limit);
     let mut tick = Instant::now();
     while !stop.load(Relaxed) && deadline.is_none_or(|deadline| Instant::now() < deadline) {

@@ -1,12 +1,13 @@
 //! The way of an event through the agent: containers, state, stages, rules, alerts.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use vedette_container::{Observer, Runtimes};
 use vedette_detect::{Detector, RuleSet};
-use vedette_event::RawEvent;
+use vedette_event::{Extract, Extracted, FieldRef, RawEvent, Value, Values};
 use vedette_sensor::bootstrap::Fact;
-use vedette_state::{Boot, State};
+use vedette_state::{Boot, State, View};
 
 use super::config::Config;
 use super::emit::Emit;
@@ -22,8 +23,14 @@ pub(crate) struct Pipeline {
     pub(crate) emit: Emit,
     /// Events handled.
     pub(crate) events: u64,
+    /// Events handled, by the number of their type.
+    pub(crate) kinds: Vec<u64>,
+    /// Time that events waited for runtimes to describe new containers.
+    pub(crate) waited: Duration,
     /// Time of the last one, nanoseconds since the Unix epoch.
     pub(crate) last: u64,
+    /// Asks whose event it is.
+    own: Option<FieldRef>,
 }
 
 impl Pipeline {
@@ -42,7 +49,10 @@ impl Pipeline {
             stages,
             emit,
             events: 0,
+            kinds: vec![0; vedette_event::TABLE.len()],
+            waited: Duration::ZERO,
             last: 0,
+            own: FieldRef::parse("proc.pid").ok(),
         }
     }
 
@@ -66,6 +76,9 @@ impl Pipeline {
     /// An event.
     pub(crate) fn event(&mut self, event: &RawEvent<'_>) {
         self.events += 1;
+        if let Some(count) = self.kinds.get_mut(usize::from(event.kind.0)) {
+            *count += 1;
+        }
         self.last = event.ts;
         // A container's metadata goes before its first event, as its runtime left it on disk.
         if let Some(container) = self.observer.observe(event) {
@@ -84,9 +97,14 @@ impl Pipeline {
             detector,
             stages,
             emit,
+            own,
             ..
         } = self;
         detector.observe(&view, |alert| {
+            // Reading /proc at the start looks like an attacker's looking around.
+            if own.as_ref().is_some_and(|field| is_own(&view, field)) {
+                return;
+            }
             for stage in &mut *stages {
                 stage.alert(&alert, &view, emit);
             }
@@ -100,6 +118,13 @@ impl Pipeline {
             stage.idle(&mut self.emit);
         }
     }
+}
+
+/// Whether the agent did this itself.
+fn is_own(view: &View<'_>, pid: &FieldRef) -> bool {
+    let mut room = Values::default();
+    let own = i64::from(std::process::id());
+    matches!(view.extract(pid, &mut room), Extracted::One(Value::I64(pid)) if pid == own)
 }
 
 fn boot<'a>(fact: &Fact<'a>) -> Boot<'a> {

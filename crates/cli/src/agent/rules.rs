@@ -7,7 +7,6 @@ use vedette_detect::{RuleSet, Settings, TimeStyle};
 use vedette_rules::catalogue::SYSCALL;
 use vedette_rules::diagnostic::{Diagnostic, Files};
 use vedette_rules::{Options, load};
-use vedette_sensor::Interest;
 
 use super::config::Config;
 use crate::rulefiles;
@@ -54,9 +53,4 @@ pub(crate) fn compile(
         set: Arc::new(RuleSet::compile(&loaded.rules, SYSCALL, settings)),
         warnings: words(warnings),
     })
-}
-
-/// What the sensor is to watch for these rules.
-pub(crate) fn interests(_rules: &RuleSet) -> Vec<Interest> {
-    Interest::everything()
 }

@@ -1,6 +1,7 @@
 //! Parts that plug into the agent. Each sees every event in its context and may answer with findings; adding one is a
 //! file here and a row in [`all`].
 
+use rustix::thread::CapabilitySet;
 use vedette_event::{Alert, RawEvent};
 use vedette_sensor::bootstrap::Fact;
 use vedette_state::View;
@@ -12,6 +13,16 @@ use super::metrics::Page;
 
 /// A part of the agent. All calls come from the one thread that handles events, so none of them may wait.
 pub(crate) trait Stage {
+    /// Capabilities that this part needs while it runs.
+    fn needs(&self) -> CapabilitySet {
+        CapabilitySet::empty()
+    }
+
+    /// Whether this part denies or kills, which the filter of system calls must let through.
+    fn is_guard(&self) -> bool {
+        false
+    }
+
     /// Something that was there before the first event.
     fn before(&mut self, _fact: &Fact<'_>) {}
 
