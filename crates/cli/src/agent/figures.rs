@@ -101,10 +101,12 @@ pub(crate) struct Figures {
     /// Matches of rule sets before this one, by rule, priority and source.
     matched: BTreeMap<(Arc<str>, &'static str), u64>,
     programs: Vec<ProgramStats>,
+    was_well: bool,
 }
 
 impl Figures {
-    pub(crate) fn new(board: Board) -> Self {
+    /// `programs` is what the kernel side's programs cost at the start, when the kernel still tells.
+    pub(crate) fn new(board: Board, programs: Vec<ProgramStats>) -> Self {
         let now = now();
         Self {
             board,
@@ -113,8 +115,14 @@ impl Figures {
             ticks: 0,
             recent: VecDeque::new(),
             matched: BTreeMap::new(),
-            programs: Vec::new(),
+            programs,
+            was_well: true,
         }
+    }
+
+    /// Where the figures are published.
+    pub(crate) fn board(&self) -> Board {
+        Arc::clone(&self.board)
     }
 
     /// Keeps the counts of a rule set that is about to go.
@@ -129,7 +137,7 @@ impl Figures {
     }
 
     /// Publishes. `stats` are the sensor's counters, `busy` whether events were waiting just now, `programs` asks what
-    /// the kernel side's programs cost.
+    /// the kernel side's programs cost. When the agent has become unwell or well again, the answer says so.
     pub(crate) fn publish(
         &mut self,
         pipeline: &Pipeline,
@@ -138,7 +146,7 @@ impl Figures {
         busy: bool,
         reloads: &Counts,
         health: Health,
-    ) {
+    ) -> Option<Option<String>> {
         if self.ticks.is_multiple_of(PROGRAMS_EVERY) {
             let seen = programs();
             // without CAP_SYS_ADMIN the kernel does not tell; what it told at the start stays true but for the costs
@@ -194,6 +202,8 @@ impl Figures {
         for stage in &pipeline.stages {
             stage.metrics(&mut page);
         }
+        let changed = (unwell.is_none() != self.was_well).then(|| unwell.clone());
+        self.was_well = unwell.is_none();
         let published = Arc::new(Published {
             text: page.finish(),
             unwell,
@@ -202,6 +212,7 @@ impl Figures {
         if let Ok(mut board) = self.board.lock() {
             *board = published;
         }
+        changed
     }
 
     fn unwell(
@@ -333,11 +344,12 @@ fn now_ns() -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::{activity, capture};
     use super::*;
 
     #[test]
     fn losses_and_lag_make_unwell() {
-        let mut figures = Figures::new(board());
+        let mut figures = Figures::new(board(), Vec::new());
         let health = Health {
             drop_percent: 5,
             lag: Duration::from_secs(10),
@@ -374,7 +386,8 @@ mod tests {
     #[test]
     fn every_metric_is_documented() {
         let page = include_str!("../../../../docs/agent.md");
-        for metric in ALL {
+        let stages = [activity::LEFT_OUT, capture::CAPTURES, capture::RING];
+        for metric in ALL.iter().chain(&stages) {
             let kind = match metric.kind {
                 Type::Counter => "counter",
                 Type::Gauge => "gauge",

@@ -22,16 +22,18 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Age of the published figures above which the event loop counts as stuck.
 const STUCK: Duration = Duration::from_secs(10);
 
-/// Listens on `address` and answers from the board, on threads of its own.
-pub(crate) fn start(address: SocketAddr, board: Board) -> anyhow::Result<SocketAddr> {
-    let listener =
-        TcpListener::bind(address).with_context(|| format!("metrics.listen {address}"))?;
-    let bound = listener.local_addr().unwrap_or(address);
+/// Listens on `address`.
+pub(crate) fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).with_context(|| format!("metrics.listen {address}"))
+}
+
+/// Answers from the board, on threads of its own.
+pub(crate) fn start(listener: TcpListener, board: Board) -> anyhow::Result<()> {
     std::thread::Builder::new()
         .name("metrics".to_owned())
         .spawn(move || serve(&listener, &board))
         .context("starting a thread")?;
-    Ok(bound)
+    Ok(())
 }
 
 fn serve(listener: &TcpListener, board: &Board) {
@@ -149,7 +151,9 @@ mod tests {
     fn two_paths_are_answered_and_nothing_else() {
         let board = figures::board();
         let any = "127.0.0.1:0".parse().expect("an address");
-        let address = start(any, Arc::clone(&board)).expect("a port is free");
+        let listener = listen(any).expect("a port is free");
+        let address = listener.local_addr().expect("it is bound");
+        start(listener, Arc::clone(&board)).expect("threads can be started");
         let health = ask(address, "GET /healthz HTTP/1.1\r\n\r\n");
         assert!(
             health.starts_with("HTTP/1.1 503 ") && health.contains("not attached yet"),

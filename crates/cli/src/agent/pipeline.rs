@@ -6,19 +6,21 @@ use std::time::Duration;
 use vedette_container::{Observer, Runtimes};
 use vedette_detect::{Detector, RuleSet};
 use vedette_event::{Extract, Extracted, FieldRef, RawEvent, Value, Values};
+use vedette_sensor::Interest;
 use vedette_sensor::bootstrap::Fact;
 use vedette_state::{Boot, State, View};
 
 use super::config::Config;
 use super::emit::Emit;
 use super::stage::Stage;
-use crate::replay;
+use crate::{live, replay};
 
 /// Everything that handles events, on one thread.
 pub(crate) struct Pipeline {
     pub(crate) state: State,
     pub(crate) observer: Observer,
     pub(crate) detector: Detector,
+    rules: Arc<RuleSet>,
     pub(crate) stages: Vec<Box<dyn Stage>>,
     pub(crate) emit: Emit,
     /// Events handled.
@@ -40,20 +42,36 @@ impl Pipeline {
         hostname: &str,
         rules: Arc<RuleSet>,
         stages: Vec<Box<dyn Stage>>,
-        emit: Emit,
     ) -> Self {
         Self {
             state: State::new(replay::settings(hostname)),
             observer: Observer::new(Runtimes::new(&config.containers_root)),
-            detector: Detector::new(rules),
+            detector: Detector::new(Arc::clone(&rules)),
+            rules,
             stages,
-            emit,
+            emit: Emit::new(config),
             events: 0,
-            kinds: vec![0; vedette_event::TABLE.len()],
+            kinds: vec![0; vedette_event::EVENT_TYPES],
             waited: Duration::ZERO,
             last: 0,
             own: FieldRef::parse("proc.pid").ok(),
         }
+    }
+
+    /// Goes on with other rules from the next event on.
+    pub(crate) fn swap(&mut self, rules: Arc<RuleSet>) {
+        self.rules = Arc::clone(&rules);
+        self.detector.swap(rules);
+    }
+
+    /// What the sensor is to watch for these rules and all stages.
+    pub(crate) fn interests(&self, rules: &RuleSet) -> Vec<Interest> {
+        let stages = self.stages.iter().filter_map(|stage| stage.rules());
+        let mut all = live::needed(rules);
+        for rules in stages {
+            all.extend(live::needed(rules));
+        }
+        all
     }
 
     /// Something that was there before the first event.
@@ -95,6 +113,7 @@ impl Pipeline {
         }
         let Self {
             detector,
+            rules,
             stages,
             emit,
             own,
@@ -105,10 +124,12 @@ impl Pipeline {
             if own.as_ref().is_some_and(|field| is_own(&view, field)) {
                 return;
             }
-            for stage in &mut *stages {
-                stage.alert(&alert, &view, emit);
-            }
-            emit.alert(&alert);
+            let actions = stages
+                .iter_mut()
+                .filter_map(|stage| stage.alert(&alert, rules, &view))
+                .collect();
+            let condition = rules.condition(&alert.rule);
+            emit.alert(alert, condition, actions, &view);
         });
     }
 

@@ -111,6 +111,19 @@ pub(crate) fn drop_to(config: &Config, more: CapabilitySet) -> anyhow::Result<Ca
     Ok(kept)
 }
 
+/// What this process lacks to start the sensor, in words; empty when it lacks nothing or is root on a kernel that only
+/// looks at that.
+pub(crate) fn missing() -> String {
+    let have = rustix::thread::capabilities(None)
+        .map_or(CapabilitySet::empty(), |sets| sets.effective);
+    let lacking: Vec<String> = NEEDS
+        .iter()
+        .filter(|need| !have.contains(need.capability))
+        .map(|need| format!("CAP_{} ({})", need.name, need.purpose))
+        .collect();
+    lacking.join(", ")
+}
+
 /// Names of capabilities, for the log.
 pub(crate) fn names(set: CapabilitySet) -> String {
     let known: Vec<&str> = NEEDS

@@ -258,9 +258,10 @@ fn filters(besides: Besides) -> anyhow::Result<Vec<BpfProgram>> {
     // The arguments of clone3 cannot be looked at. Where it does not exist, the C library uses clone.
     let absent = SeccompAction::Errno(libc::ENOSYS as u32);
     let clone3 = always(&[libc::SYS_clone3]);
+    // the strict one last: it does not allow a further filter
     Ok(vec![
-        program(rules, refuse, SeccompAction::Allow)?,
         program(clone3, SeccompAction::Allow, absent)?,
+        program(rules, refuse, SeccompAction::Allow)?,
     ])
 }
 

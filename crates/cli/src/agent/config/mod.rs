@@ -13,7 +13,7 @@ use vedette_event::Priority;
 use vedette_outputs::Spec;
 
 pub(crate) use keys::KEYS;
-pub(crate) use values::{Fault, Value, Values};
+pub(crate) use values::{Value, Values};
 
 use super::log;
 
