@@ -1,6 +1,5 @@
 //! The live sensor at work: what was there before, then every event, until a signal or a limit ends it.
 
-use std::cell::RefCell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
@@ -56,33 +55,8 @@ impl Until {
     }
 }
 
-/// What the sensor is to trace; may be changed while it runs.
-pub(crate) struct Watch {
-    next: RefCell<Option<Vec<Interest>>>,
-}
-
-impl Watch {
-    /// Everything that the sensor can tell.
-    pub(crate) fn everything() -> Self {
-        Self {
-            next: RefCell::new(Some(Interest::everything())),
-        }
-    }
-
-    /// What these rules and the state behind their fields need.
-    pub(crate) fn rules(rules: &RuleSet) -> Self {
-        Self {
-            next: RefCell::new(Some(needed(rules))),
-        }
-    }
-
-    /// The rules are others now. Takes effect before more events are taken from the sensor.
-    pub(crate) fn change(&self, rules: &RuleSet) {
-        self.next.replace(Some(needed(rules)));
-    }
-}
-
-fn needed(rules: &RuleSet) -> Vec<Interest> {
+/// What these rules and the state behind their fields need.
+pub(crate) fn needed(rules: &RuleSet) -> Vec<Interest> {
     let mut interests = Interest::for_state();
     interests.extend(rules.program().kinds().map(Interest::from));
     interests
@@ -91,13 +65,12 @@ fn needed(rules: &RuleSet) -> Vec<Interest> {
 /// Starts the sensor, tells what was there, then hands out events until the run ends. `idle` is called whenever no event
 /// is ready. The figures of the sensor come back at the end.
 pub(crate) fn run(
-    watch: &Watch,
+    interests: &[Interest],
     until: &Until,
     mut sink: impl FnMut(Live<'_>) -> anyhow::Result<()>,
     mut idle: impl FnMut() -> anyhow::Result<()>,
 ) -> anyhow::Result<Stats> {
-    let interests = watch.next.take().unwrap_or_default();
-    let (mut sensor, _) = Sensor::start(&Config::default(), &interests).context(
+    let (mut sensor, _) = Sensor::start(&Config::default(), interests).context(
         "starting the sensor (it needs root, or CAP_BPF and CAP_PERFMON, and a kernel with BTF)",
     )?;
     let mut failure = None;
@@ -113,11 +86,6 @@ pub(crate) fn run(
                 failure = sink(Live::Event(event)).err();
             }
         });
-        if let Some(interests) = watch.next.take() {
-            sensor
-                .set_interesting(&interests)
-                .context("telling the sensor what the new rules need")?;
-        }
         if events == 0 {
             idle()?;
             std::thread::sleep(PAUSE);

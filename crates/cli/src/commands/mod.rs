@@ -1,6 +1,7 @@
 //! One module per subcommand. Adding one is a file here and a row in [`Command`].
 
 mod agent;
+mod config;
 mod doctor;
 mod events;
 mod falco;
@@ -13,6 +14,8 @@ mod replay;
 mod rules;
 
 use std::process::ExitCode;
+
+pub(crate) use replay::report_losses;
 
 use clap::{Parser, Subcommand};
 
@@ -50,6 +53,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Agent(Box<agent::Args>),
+    Config(config::Args),
     Doctor(doctor::Args),
     Events(events::Args),
     Falco(falco::Args),
@@ -76,6 +80,7 @@ pub(crate) fn main() -> ExitCode {
     };
     let outcome = match cli.command {
         Command::Agent(args) => agent::run(&args),
+        Command::Config(args) => config::run(&args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Events(args) => events::run(&args),
         Command::Falco(args) => falco::run(&args),

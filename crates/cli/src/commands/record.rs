@@ -11,11 +11,12 @@ use vedette_detect::{Detector, Mode, RuleSet, Settings, TimeStyle};
 use vedette_event::Priority;
 use vedette_rules::catalogue::SYSCALL;
 use vedette_scap::{Compression, Item, Writer};
-use vedette_sensor::bootstrap::Fact;
+use vedette_sensor::Interest;
 
 use vedette_state::{Boot, State};
 
-use crate::live::{self, Live, Until, Watch};
+use crate::agent::capture;
+use crate::live::{self, Live, Until};
 use crate::{hostname, replay, rulefiles};
 
 /// Record system calls of this machine into a .scap capture
@@ -88,12 +89,12 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let mut events = 0u64;
     let mut filter = args.filter.as_deref().map(Filter::new).transpose()?;
     let stats = live::run(
-        &Watch::everything(),
+        &Interest::everything(),
         &until,
         |what| {
             let item = match what {
                 Live::Before(fact) => {
-                    let item = item(&fact);
+                    let item = capture::item(&fact);
                     if let (Some(filter), Some(boot)) = (&mut filter, replay::boot(&item)) {
                         filter.state.boot(&boot);
                         if !matches!(boot, Boot::Machine(_)) {
@@ -127,15 +128,4 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         stats.dropped()
     )?;
     Ok(ExitCode::SUCCESS)
-}
-
-/// What was there before, as captures hold it.
-fn item<'a>(fact: &Fact<'a>) -> Item<'a> {
-    match *fact {
-        Fact::Machine(machine) => Item::Machine(machine),
-        Fact::User(user) => Item::User(user),
-        Fact::Group(group) => Item::Group(group),
-        Fact::Process(process) => Item::Process(process),
-        Fact::Descriptor(tid, entry) => Item::Fd { tid, entry },
-    }
 }
