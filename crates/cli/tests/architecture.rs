@@ -24,10 +24,12 @@ const ROOMS: &[(&str, u8, &[&str])] = &[
     ("audit", 1, &[]),
     ("netpol", 1, &[]),
     ("posture", 1, &[]),
+    ("range", 1, &[]),
     ("detect", 1, &["rules"]),
     ("sensor", 2, &[]),
     ("container", 2, &[]),
     ("outputs", 2, &[]),
+    ("lab", 2, &[]),
     ("testkit", 2, &["event"]),
     ("cli", 3, &[]),
 ];
