@@ -7,6 +7,7 @@ use vedette_event::{FieldRef, Priority};
 use vedette_rules::load::{ExtraFormat, LoadedRule};
 use vedette_rules::output::Format;
 use vedette_rules::program::{Mode, Program};
+use vedette_rules::typed::Expr;
 
 /// How alerts are to be made.
 #[derive(Clone, Debug)]
@@ -49,6 +50,7 @@ pub(crate) struct Prepared {
     pub(crate) tags: Arc<[String]>,
     pub(crate) format: Format,
     pub(crate) extra: Vec<(String, ExtraFormat)>,
+    pub(crate) condition: Expr,
 }
 
 /// A compiled rule set.
@@ -77,6 +79,7 @@ impl RuleSet {
             tags: rule.rule.tags.iter().cloned().collect(),
             format: rule.format.clone(),
             extra: rule.extra_fields.clone(),
+            condition: rule.rule.condition.clone(),
         });
         Self {
             program: Arc::new(Program::compile(&typed)),
@@ -94,6 +97,17 @@ impl RuleSet {
     /// True when no rule is left.
     pub fn is_empty(&self) -> bool {
         self.rules.is_empty()
+    }
+
+    /// The condition of the rule of this name, checked and with macros and lists in place.
+    pub fn condition(&self, rule: &str) -> Option<&Expr> {
+        let found = self.rules.iter().find(|known| &*known.name == rule)?;
+        Some(&found.condition)
+    }
+
+    /// The conditions of every rule, in definition order.
+    pub fn conditions(&self) -> impl Iterator<Item = &Expr> {
+        self.rules.iter().map(|rule| &rule.condition)
     }
 
     /// The compiled program, which knows the event types and fields that matter.

@@ -1,0 +1,187 @@
+//! Reads a recording and proves.
+
+use std::fmt;
+use std::sync::Arc;
+
+use vedette_detect::{Describer, RuleSet, Settings, TimeStyle};
+use vedette_event::{Extract, Priority};
+use vedette_rules::catalogue::SYSCALL;
+use vedette_rules::program::{Evaluator, Mode, RuleIndex};
+use vedette_rules::{Options, load};
+
+use crate::act::{Act, Fields, Namespaces};
+use crate::control::Control;
+use crate::judge::{ControlProof, Found, StepProof, Verdict, judge};
+use crate::tracker::Tracker;
+
+/// Acts that are kept for each piece of evidence; a scan makes thousands that say the same.
+const MAX_ACTS: usize = 64;
+
+/// A step of an attack.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// Its number.
+    pub id: u32,
+    /// What it does.
+    pub title: String,
+    /// Numbers of the steps that it builds on; each stands before it.
+    pub needs: Vec<u32>,
+    /// What must happen for it to succeed: all of these.
+    pub evidence: Vec<Evidence>,
+}
+
+/// Something that must happen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Evidence {
+    /// What, as the end of "it …".
+    pub name: String,
+    /// The events that show it, as a condition of the rules language over system calls.
+    pub condition: String,
+}
+
+/// The steps cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Error(pub String);
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// Watches a recording for the evidence of steps.
+#[derive(Debug)]
+pub struct Prover {
+    steps: Vec<Step>,
+    /// Step and evidence of each compiled condition.
+    places: Vec<(usize, usize)>,
+    evaluator: Evaluator,
+    matched: Vec<RuleIndex>,
+    acts: Vec<Vec<Vec<Act>>>,
+    tracker: Tracker,
+    describer: Describer,
+}
+
+impl Prover {
+    /// A prover that has seen nothing yet.
+    pub fn new(steps: Vec<Step>) -> Result<Self, Error> {
+        let mut text = String::new();
+        let mut places = Vec::new();
+        for (at, step) in steps.iter().enumerate() {
+            for (index, evidence) in step.evidence.iter().enumerate() {
+                // a JSON string is a YAML string, whatever is in it
+                let condition = serde_json::to_string(&evidence.condition)
+                    .map_err(|error| Error(error.to_string()))?;
+                text.push_str(&format!(
+                    "- rule: s{at}e{index}\n  desc: evidence\n  condition: {condition}\n  output: evidence\n  \
+                     priority: DEBUG\n  warn_evttypes: false\n"
+                ));
+                places.push((at, index));
+            }
+        }
+        let options = Options {
+            append_output: Vec::new(),
+            strict: true,
+            ..Options::default()
+        };
+        let loaded = load(&[("steps".to_owned(), text)], &options);
+        if let Some(bad) = loaded.diagnostics.iter().find(|found| found.is_error()) {
+            return Err(Error(format!(
+                "the evidence of a step is no condition: {}",
+                bad.message
+            )));
+        }
+        let rules = RuleSet::compile(
+            &loaded.rules,
+            SYSCALL,
+            Settings {
+                mode: Mode::All,
+                least: Priority::Debug,
+                hostname: "".into(),
+                time: TimeStyle::Clock,
+            },
+        );
+        Ok(Self {
+            acts: steps
+                .iter()
+                .map(|step| vec![Vec::new(); step.evidence.len()])
+                .collect(),
+            evaluator: Evaluator::new(Arc::clone(rules.program())),
+            matched: Vec::new(),
+            places,
+            steps,
+            tracker: Tracker::default(),
+            describer: Describer::default(),
+        })
+    }
+
+    /// Takes in the next event of the recording.
+    pub fn observe<E: Extract + ?Sized>(&mut self, event: &E) {
+        self.evaluator.matches(event, Mode::All, &mut self.matched);
+        if !self.matched.is_empty() {
+            let fields = self.describer.context(SYSCALL, event);
+            let lineage = self.describer.lineage(event);
+            let seen = Fields(&fields);
+            let container = seen.text("container.id").unwrap_or_default();
+            let dropped = ["evt.arg.filename", "proc.exepath", "fd.name"]
+                .iter()
+                .filter_map(|name| seen.text(name))
+                .any(|path| self.tracker.written(container, path));
+            let left: Namespaces = self.tracker.left(&lineage);
+            let act = Act::of(&fields, &lineage, left, dropped);
+            for index in self.matched.drain(..) {
+                let (step, evidence) = self.places[index as usize];
+                let acts = &mut self.acts[step][evidence];
+                if acts.len() < MAX_ACTS {
+                    acts.push(act.clone());
+                }
+            }
+        }
+        // after the event itself was judged: entering is done from where one was before
+        self.tracker.observe(event);
+    }
+
+    /// What these controls do to each step: together, and each alone.
+    pub fn prove(&self, controls: &[&'static Control]) -> Vec<StepProof> {
+        let found: Vec<Found<'_>> = self
+            .steps
+            .iter()
+            .zip(&self.acts)
+            .map(|(step, acts)| Found {
+                id: step.id,
+                needs: &step.needs,
+                evidence: step
+                    .evidence
+                    .iter()
+                    .zip(acts)
+                    .map(|(evidence, acts)| (evidence.name.as_str(), acts.as_slice()))
+                    .collect(),
+            })
+            .collect();
+        let together = judge(&found, controls);
+        let alone: Vec<Vec<Verdict>> = controls
+            .iter()
+            .map(|control| judge(&found, &[control]))
+            .collect();
+        let steps = self.steps.iter().zip(&self.acts).enumerate();
+        steps
+            .zip(together)
+            .map(|((at, (step, acts)), verdict)| StepProof {
+                step: step.id,
+                title: step.title.clone(),
+                verdict,
+                controls: controls
+                    .iter()
+                    .zip(&alone)
+                    .map(|(control, verdicts)| ControlProof {
+                        control: control.id,
+                        verdict: verdicts[at].clone(),
+                    })
+                    .collect(),
+                acts: acts.iter().flatten().cloned().collect(),
+            })
+            .collect()
+    }
+}
