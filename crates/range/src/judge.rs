@@ -1,6 +1,7 @@
 //! Verdicts from what was seen.
 
 use serde::Serialize;
+use vedette_event::Finding;
 
 use crate::rules::Meaning;
 use crate::{Step, Steps, Verdict};
@@ -19,23 +20,8 @@ pub struct Evidence {
     pub event: String,
 }
 
-/// A rule that fired while the step ran.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Finding {
-    /// The rule.
-    pub rule: String,
-    /// Its priority.
-    pub priority: String,
-    /// Nanoseconds since 1970.
-    pub time: u64,
-    /// What the alert says.
-    pub output: String,
-    /// The processes from the one that did it up to its oldest known ancestor.
-    pub tree: Vec<String>,
-}
-
 /// What became of one step in one profile.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Outcome {
     /// The profile.
     pub profile: String,
@@ -307,13 +293,8 @@ steps:
             judge.observe(rule, 1, text);
         }
         assert_eq!(judge.clone().finish("p", 0)[0].missed, ["R"]);
-        judge.finding(Finding {
-            rule: "R".into(),
-            priority: "Notice".into(),
-            time: 3,
-            output: "o".into(),
-            tree: Vec::new(),
-        });
+        let finding = r#"{"id":"0","time":3,"source":"syscall","rule":"R","priority":"Notice","message":"o","node":"n"}"#;
+        judge.finding(serde_json::from_str(finding).unwrap());
         assert!(judge.finish("p", 0)[0].missed.is_empty());
     }
 }

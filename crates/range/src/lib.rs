@@ -13,9 +13,9 @@ mod read;
 mod rules;
 mod steps;
 
-pub use judge::{Evidence, Finding, Judge, Outcome};
+pub use judge::{Evidence, Judge, Outcome};
 pub use read::Problem;
-pub use rules::{ALL_LAB, MARKS};
+pub use rules::{MARKS, marks, of_lab};
 pub use steps::{Clue, Profile, Request, Step, Steps, Stop, Verdict};
 
 /// The ten steps as they are shipped.

@@ -6,12 +6,24 @@ use crate::Steps;
 
 /// Directory whose files the lab's gate opens to mark where a step begins and ends: `3.begin`, `3.end`.
 pub const MARKS: &str = "/run/range/steps";
-/// Condition for everything that happens in a lab: each lab has a control group of its own with this in its path.
-pub const ALL_LAB: &str = "thread.cgroups contains \"/vedette-lab-\"";
 /// Rule that sees the marks.
 const MARK_RULE: &str = "range mark";
 /// What evidence says about an event. Fields that an event lacks are shown as `<NA>`, which is dropped later.
 const OUTPUT: &str = "%evt.type %proc.name[%proc.pid] result=%evt.rawres file=%fd.name command=%proc.cmdline parent=%proc.pname container=%container.name";
+
+/// Names of the marks of every step, for the gate.
+pub fn marks(steps: &Steps) -> Vec<String> {
+    let both = |step: &crate::Step| [format!("{}.begin", step.id), format!("{}.end", step.id)];
+    steps.steps.iter().flat_map(both).collect()
+}
+
+/// A rules file with one rule that matches whatever happens in the lab of this name: each lab has a control group of its
+/// own.
+pub fn of_lab(name: &str) -> String {
+    let mut out = String::new();
+    rule(&mut out, "range lab", &format!("thread.cgroups contains \"/{name}/\""), "%evt.type");
+    out
+}
 
 /// What a match of one of the rules means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

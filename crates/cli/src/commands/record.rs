@@ -131,7 +131,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
 }
 
 /// What was there before, as captures hold it.
-fn item<'a>(fact: &Fact<'a>) -> Item<'a> {
+pub(crate) fn item<'a>(fact: &Fact<'a>) -> Item<'a> {
     match *fact {
         Fact::Machine(machine) => Item::Machine(machine),
         Fact::User(user) => Item::User(user),
