@@ -24,11 +24,13 @@ const ROOMS: &[(&str, u8, &[&str])] = &[
     ("audit", 1, &[]),
     ("netpol", 1, &[]),
     ("posture", 1, &[]),
+    ("range", 1, &[]),
     ("detect", 1, &["rules"]),
     ("proof", 1, &["rules", "detect"]),
     ("sensor", 2, &[]),
     ("container", 2, &[]),
     ("outputs", 2, &[]),
+    ("lab", 2, &[]),
     ("testkit", 2, &["event"]),
     ("cli", 3, &[]),
 ];

@@ -6,6 +6,7 @@ mod doctor;
 mod events;
 mod falco;
 mod fields;
+mod lab;
 mod netpol;
 mod posture;
 mod prove;
@@ -58,6 +59,8 @@ enum Command {
     Events(events::Args),
     Falco(falco::Args),
     Fields(fields::Args),
+    #[command(subcommand)]
+    Lab(Box<lab::Lab>),
     /// Network policies: who may talk to whom, and which clause decided
     Netpol(netpol::Args),
     /// Posture of manifests and cluster dumps: benchmarks, Pod Security Standards, verified fixes
@@ -85,6 +88,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Events(args) => events::run(&args),
         Command::Falco(args) => falco::run(&args),
         Command::Fields(args) => fields::run(&args),
+        Command::Lab(command) => lab::run(&command),
         Command::Netpol(args) => netpol::run(&args),
         Command::Posture(command) => posture::run(*command),
         Command::Prove(args) => prove::run(&args),
