@@ -45,7 +45,11 @@ pub fn sweep() -> io::Result<Vec<String>> {
 fn runners() -> io::Result<Vec<(u32, String)>> {
     let mut out = Vec::new();
     for entry in fs::read_dir("/proc")?.flatten() {
-        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else {
+        let Some(pid) = entry
+            .file_name()
+            .to_str()
+            .and_then(|name| name.parse().ok())
+        else {
             continue;
         };
         let line = fs::read(entry.path().join("cmdline")).unwrap_or_default();
@@ -68,7 +72,12 @@ fn named(directory: &Path) -> Vec<PathBuf> {
     };
     entries
         .flatten()
-        .filter(|entry| entry.file_name().to_str().is_some_and(|name| name.starts_with(PREFIX)))
+        .filter(|entry| {
+            entry
+                .file_name()
+                .to_str()
+                .is_some_and(|name| name.starts_with(PREFIX))
+        })
         .map(|entry| entry.path())
         .collect()
 }
@@ -81,7 +90,12 @@ fn remove_directory(directory: &Path) -> bool {
 pub(crate) fn groups(lab: &str) -> Vec<PathBuf> {
     let root = Path::new(CGROUPS);
     let hierarchies = fs::read_dir(root)
-        .map(|entries| entries.flatten().map(|entry| entry.path()).collect::<Vec<_>>())
+        .map(|entries| {
+            entries
+                .flatten()
+                .map(|entry| entry.path())
+                .collect::<Vec<_>>()
+        })
         .unwrap_or_default();
     let mut out: Vec<PathBuf> = std::iter::once(root.to_owned())
         .chain(hierarchies)

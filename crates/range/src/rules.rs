@@ -21,8 +21,20 @@ pub fn marks(steps: &Steps) -> Vec<String> {
 /// own.
 pub fn of_lab(name: &str) -> String {
     let mut out = String::new();
-    rule(&mut out, "range lab", &format!("thread.cgroups contains \"/{name}/\""), "%evt.type");
+    rule(
+        &mut out,
+        "range lab",
+        &format!("thread.cgroups contains \"/{name}/\""),
+        "%evt.type",
+    );
     out
+}
+
+/// The condition of events that mark where a step begins and ends: the name of the file is the mark, see [`marks`].
+pub fn mark_condition() -> String {
+    format!(
+        "evt.type in (open, openat, openat2) and evt.rawres >= 0 and proc.name = range-gate and fd.name startswith {MARKS}/"
+    )
 }
 
 /// What a match of one of the rules means.
@@ -55,14 +67,7 @@ impl Steps {
     /// give name, time and output of each to [`crate::Judge::observe`].
     pub fn rules(&self) -> String {
         let mut out = String::new();
-        rule(
-            &mut out,
-            MARK_RULE,
-            &format!(
-                "evt.type in (open, openat, openat2) and evt.rawres >= 0 and proc.name = range-gate and fd.name startswith {MARKS}/"
-            ),
-            "%fd.filename",
-        );
+        rule(&mut out, MARK_RULE, &mark_condition(), "%fd.filename");
         for step in &self.steps {
             for (index, clue) in step.evidence.iter().enumerate() {
                 let name = format!("range step {} evidence {index}", step.id);

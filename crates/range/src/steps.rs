@@ -21,7 +21,12 @@ pub enum Verdict {
 
 impl Verdict {
     /// Every verdict.
-    pub const ALL: [Self; 4] = [Self::Allowed, Self::Blocked, Self::NotReached, Self::Unknown];
+    pub const ALL: [Self; 4] = [
+        Self::Allowed,
+        Self::Blocked,
+        Self::NotReached,
+        Self::Unknown,
+    ];
 
     /// The word in files, tables and JSON.
     pub fn name(self) -> &'static str {
@@ -84,6 +89,8 @@ pub struct Profile {
     pub title: String,
     /// Namespace of the workload.
     pub namespace: String,
+    /// The controls that it puts in place, by the names that proofs give them.
+    pub controls: Vec<String>,
 }
 
 /// A step of the attack.
