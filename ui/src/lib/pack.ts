@@ -28,7 +28,8 @@ export function pack(root: InsightNode, size: number): Circle {
   tree.sort((a, b) => magnitude(b.value) - magnitude(a.value) || (a.data.id < b.data.id ? -1 : a.data.id > b.data.id ? 1 : 0));
   const laid = circles<InsightNode>()
     .size([size, size])
-    .padding((node) => (node.height > 1 ? 10 : node.height === 1 ? 4 : 2))(tree);
+    // a ring around an only child needs room to be seen as a ring
+    .padding((node) => (node.children?.length === 1 && node.children[0]?.children ? 34 : node.height > 1 ? 10 : node.height === 1 ? 4 : 2))(tree);
   const convert = (node: typeof laid, parent: Circle | null): Circle => {
     const r = node.children ? node.r : Math.min(node.r, size * LARGEST);
     const circle: Circle = { node: node.data, parent, children: [], x: node.x, y: node.y, r, depth: node.depth };
