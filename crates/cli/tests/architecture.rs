@@ -25,6 +25,7 @@ const ROOMS: &[(&str, u8, &[&str])] = &[
     ("netpol", 1, &[]),
     ("posture", 1, &[]),
     ("range", 1, &[]),
+    ("miner", 1, &[]),
     ("detect", 1, &["rules"]),
     ("proof", 1, &["rules", "detect", "range"]),
     ("sensor", 2, &[]),
