@@ -31,6 +31,7 @@ const ROOMS: &[(&str, u8, &[&str])] = &[
     ("sensor", 2, &[]),
     ("container", 2, &[]),
     ("outputs", 2, &[]),
+    ("server", 2, &[]),
     ("lab", 2, &[]),
     ("history", 1, &["rules"]),
     ("store", 2, &[]),
