@@ -31,6 +31,8 @@ const ROOMS: &[(&str, u8, &[&str])] = &[
     ("container", 2, &[]),
     ("outputs", 2, &[]),
     ("lab", 2, &[]),
+    ("history", 1, &["rules"]),
+    ("store", 2, &[]),
     ("testkit", 2, &["event"]),
     ("cli", 3, &[]),
 ];

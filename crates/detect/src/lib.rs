@@ -6,10 +6,12 @@
 mod activity;
 mod detector;
 mod finding;
+mod redact;
 mod ruleset;
 
 pub use activity::ActivityLog;
 pub use detector::{Count, Detector};
 pub use finding::Describer;
+pub use redact::{HIDDEN, Redactor};
 pub use ruleset::{RuleSet, Settings, TimeStyle};
 pub use vedette_rules::program::Mode;

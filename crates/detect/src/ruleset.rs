@@ -51,6 +51,7 @@ pub(crate) struct Prepared {
     pub(crate) format: Format,
     pub(crate) extra: Vec<(String, ExtraFormat)>,
     pub(crate) condition: Expr,
+    pub(crate) capture: Option<u64>,
 }
 
 /// A compiled rule set.
@@ -80,6 +81,7 @@ impl RuleSet {
             format: rule.format.clone(),
             extra: rule.extra_fields.clone(),
             condition: rule.rule.condition.clone(),
+            capture: rule.rule.capture.then_some(rule.rule.capture_duration),
         });
         Self {
             program: Arc::new(Program::compile(&typed)),
@@ -103,6 +105,12 @@ impl RuleSet {
     pub fn condition(&self, rule: &str) -> Option<&Expr> {
         let found = self.rules.iter().find(|known| &*known.name == rule)?;
         Some(&found.condition)
+    }
+
+    /// Whether the rule of this name asks for a capture, and how many milliseconds of it after the event; 0 for the
+    /// default.
+    pub fn capture(&self, rule: &str) -> Option<u64> {
+        self.rules.iter().find(|known| &*known.name == rule)?.capture
     }
 
     /// The conditions of every rule, in definition order.

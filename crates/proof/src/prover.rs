@@ -1,21 +1,29 @@
 //! Reads a recording and proves.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use serde_json::Value as Json;
 use vedette_detect::{Describer, RuleSet, Settings, TimeStyle};
-use vedette_event::{Extract, Priority};
+use vedette_event::{Extract, Finding, Priority, Process};
 use vedette_rules::catalogue::SYSCALL;
 use vedette_rules::program::{Evaluator, Mode, RuleIndex};
 use vedette_rules::{Options, load};
 
-use crate::act::{Act, Fields, Namespaces};
+use crate::act::{Act, Fields};
 use crate::control::Control;
 use crate::judge::{ControlProof, Found, StepProof, Verdict, judge};
 use crate::tracker::Tracker;
 
 /// Acts that are kept for each piece of evidence; a scan makes thousands that say the same.
 const MAX_ACTS: usize = 64;
+
+/// Words of a command line that are compared with written files.
+const MAX_WORDS: usize = 64;
+
+/// Steps that findings are made into; a table longer than this helps nobody.
+const MAX_STEPS: usize = 256;
 
 /// A step of an attack.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -123,14 +131,7 @@ impl Prover {
         if !self.matched.is_empty() {
             let fields = self.describer.context(SYSCALL, event);
             let lineage = self.describer.lineage(event);
-            let seen = Fields(&fields);
-            let container = seen.text("container.id").unwrap_or_default();
-            let dropped = ["evt.arg.filename", "proc.exepath", "fd.name"]
-                .iter()
-                .filter_map(|name| seen.text(name))
-                .any(|path| self.tracker.written(container, path));
-            let left: Namespaces = self.tracker.left(&lineage);
-            let act = Act::of(&fields, &lineage, left, dropped);
+            let act = self.act(&fields, &lineage);
             for index in self.matched.drain(..) {
                 let (step, evidence) = self.places[index as usize];
                 let acts = &mut self.acts[step][evidence];
@@ -141,6 +142,62 @@ impl Prover {
         }
         // after the event itself was judged: entering is done from where one was before
         self.tracker.observe(event);
+    }
+
+    /// Takes a finding as a step of its own, or as more of the step of the same rule and program. For recordings whose
+    /// steps nobody wrote down; call it before [`Self::observe`] is given the finding's event.
+    pub fn add(&mut self, finding: &Finding) {
+        let program = finding
+            .lineage
+            .first()
+            .map_or("", |process| process.name.as_str());
+        let title = if program.is_empty() {
+            finding.rule.clone()
+        } else {
+            format!("{} ({program})", finding.rule)
+        };
+        let at = if let Some(at) = self.steps.iter().position(|step| step.title == title) {
+            at
+        } else if self.steps.len() < MAX_STEPS {
+            self.steps.push(Step {
+                id: self.steps.len() as u32 + 1,
+                title,
+                needs: Vec::new(),
+                evidence: vec![Evidence {
+                    name: "happened".to_owned(),
+                    condition: String::new(),
+                }],
+            });
+            self.acts.push(vec![Vec::new()]);
+            self.steps.len() - 1
+        } else {
+            return;
+        };
+        let act = self.act(&finding.fields, &finding.lineage);
+        if let Some(acts) = self.acts[at].first_mut()
+            && acts.len() < MAX_ACTS
+        {
+            acts.push(act);
+        }
+    }
+
+    fn act(&self, fields: &BTreeMap<String, Json>, lineage: &[Process]) -> Act {
+        let seen = Fields(fields);
+        let container = seen.text("container.id").unwrap_or_default();
+        let written = |path: &str| self.tracker.written(container, path);
+        let named = ["evt.arg.filename", "proc.exepath", "fd.name"]
+            .iter()
+            .filter_map(|name| seen.text(name));
+        // an interpreter's arguments name what it reads
+        let arguments = lineage.first().into_iter().flat_map(|process| {
+            process
+                .cmdline
+                .split_ascii_whitespace()
+                .skip(1)
+                .take(MAX_WORDS)
+        });
+        let dropped = named.chain(arguments).any(written);
+        Act::of(fields, lineage, self.tracker.left(lineage), dropped)
     }
 
     /// What these controls do to each step: together, and each alone.

@@ -1,6 +1,7 @@
 //! One module per subcommand. Adding one is a file here and a row in [`Command`].
 
 mod agent;
+mod config;
 mod doctor;
 mod events;
 mod falco;
@@ -8,11 +9,14 @@ mod fields;
 mod lab;
 mod netpol;
 mod posture;
+mod prove;
 mod record;
 mod replay;
 mod rules;
 
 use std::process::ExitCode;
+
+pub(crate) use replay::report_losses;
 
 use clap::{Parser, Subcommand};
 
@@ -50,6 +54,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Agent(Box<agent::Args>),
+    Config(config::Args),
     Doctor(doctor::Args),
     Events(events::Args),
     Falco(falco::Args),
@@ -61,6 +66,7 @@ enum Command {
     /// Posture of manifests and cluster dumps: benchmarks, Pod Security Standards, verified fixes
     #[command(subcommand)]
     Posture(Box<posture::Posture>),
+    Prove(prove::Args),
     Record(record::Args),
     Replay(Box<replay::Args>),
     Rules(rules::Args),
@@ -77,6 +83,7 @@ pub(crate) fn main() -> ExitCode {
     };
     let outcome = match cli.command {
         Command::Agent(args) => agent::run(&args),
+        Command::Config(args) => config::run(&args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Events(args) => events::run(&args),
         Command::Falco(args) => falco::run(&args),
@@ -84,6 +91,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Lab(command) => lab::run(&command),
         Command::Netpol(args) => netpol::run(&args),
         Command::Posture(command) => posture::run(*command),
+        Command::Prove(args) => prove::run(&args),
         Command::Record(args) => record::run(&args),
         Command::Replay(args) => replay::run(&args),
         Command::Rules(args) => rules::run(&args),

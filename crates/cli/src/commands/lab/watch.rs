@@ -149,7 +149,7 @@ impl<'a> Watch<'a> {
     }
 
     fn before(&mut self, fact: &Fact<'_>) -> anyhow::Result<()> {
-        let item = super::super::record::item(fact);
+        let item = crate::agent::capture::item(fact);
         if let Some(boot) = replay::boot(&item) {
             self.state.boot(&boot);
         }
