@@ -10,9 +10,29 @@ fn main() -> io::Result<()> {
     let rustc = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
     let mut command = Command::new(rustc);
     command
-        .args(["--edition", "2024", "--crate-name", "parts", "range/main.rs"])
-        .args(["-C", "opt-level=s", "-C", "panic=abort", "-C", "strip=symbols"])
-        .args(["-C", "codegen-units=1", "-C", "target-feature=+crt-static", "--cap-lints", "allow"])
+        .args([
+            "--edition",
+            "2024",
+            "--crate-name",
+            "parts",
+            "range/main.rs",
+        ])
+        .args([
+            "-C",
+            "opt-level=s",
+            "-C",
+            "panic=abort",
+            "-C",
+            "strip=symbols",
+        ])
+        .args([
+            "-C",
+            "codegen-units=1",
+            "-C",
+            "target-feature=+crt-static",
+            "--cap-lints",
+            "allow",
+        ])
         .arg("--target")
         .arg(env::var_os("TARGET").unwrap_or_default())
         .arg("-o")

@@ -55,7 +55,10 @@ pub(crate) fn run(_: &[String]) -> ExitCode {
 
 fn mirror(request: &Request) -> Answer {
     let path = Path::new(request.path.trim_start_matches('/'));
-    if !path.components().all(|part| matches!(part, Component::Normal(_))) {
+    if !path
+        .components()
+        .all(|part| matches!(part, Component::Normal(_)))
+    {
         return (404, Vec::new());
     }
     match fs::read(Path::new(MIRROR).join(path)) {

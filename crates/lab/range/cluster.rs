@@ -54,7 +54,11 @@ pub(crate) fn api_server(request: &Request) -> Answer {
     let deployments = format!("/apis/apps/v1/namespaces/{}/deployments", user.namespace);
     let pods = format!("/api/v1/namespaces/{}/pods", user.namespace);
     let allowed = user.may_create && (request.path == deployments || request.path == pods);
-    let verb = if request.method == "POST" { "create" } else { "list" };
+    let verb = if request.method == "POST" {
+        "create"
+    } else {
+        "list"
+    };
     let status = match (allowed, verb) {
         (true, "create") => 201,
         (true, _) => 200,
@@ -69,16 +73,25 @@ pub(crate) fn api_server(request: &Request) -> Answer {
             _ => return (500, b"the workload did not start\n".to_vec()),
         },
         200 => runtime::request(&["list"]).unwrap_or_default(),
-        _ => format!("Error from server (Forbidden): {} cannot {verb} {}\n", user.name, request.path),
+        _ => format!(
+            "Error from server (Forbidden): {} cannot {verb} {}\n",
+            user.name, request.path
+        ),
     };
     (status, body.into_bytes())
 }
 
 /// One record, with the keys that audit readers need.
 fn audit(request: &Request, user: &User, verb: &str, status: u16) -> io::Result<()> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     let resource = request.path.rsplit('/').next().unwrap_or_default();
-    let group = if resource == "deployments" { "apps" } else { "" };
+    let group = if resource == "deployments" {
+        "apps"
+    } else {
+        ""
+    };
     let allowed = status < 300;
     let decision = if allowed { "allow" } else { "forbid" };
     let time = timestamp(now.as_secs(), now.subsec_micros());

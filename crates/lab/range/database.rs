@@ -43,7 +43,9 @@ pub(crate) fn postgres(_: &[String]) -> ExitCode {
     let _ = fs::set_permissions(SOCKET, fs::Permissions::from_mode(0o777));
     std::thread::spawn(move || {
         for stream in listener.incoming().flatten() {
-            std::thread::spawn(move || stream.try_clone().and_then(|reader| answer(reader, stream)));
+            std::thread::spawn(move || {
+                stream.try_clone().and_then(|reader| answer(reader, stream))
+            });
         }
     });
     let listener = match TcpListener::bind(SocketAddr::from(([0, 0, 0, 0], PORT))) {
@@ -66,7 +68,10 @@ fn answer(reader: impl Read, mut writer: impl Write) -> io::Result<()> {
     if !query.contains("customer") {
         return writeln!(writer, "ERROR:  relation does not exist");
     }
-    writeln!(writer, " first_name | last_name | address\n------------+-----------+---------")?;
+    writeln!(
+        writer,
+        " first_name | last_name | address\n------------+-----------+---------"
+    )?;
     for (first, last, address) in CUSTOMERS {
         writeln!(writer, " {first} | {last} | {address}")?;
     }
@@ -104,7 +109,11 @@ pub(crate) fn psql(arguments: &[String]) -> ExitCode {
     let Some(text) = after("-c") else {
         return fail("psql", 2, "say what to ask with -c");
     };
-    let place = if after("-h").is_some() { Place::Network } else { Place::Socket };
+    let place = if after("-h").is_some() {
+        Place::Network
+    } else {
+        Place::Socket
+    };
     match query(place, text) {
         Ok(rows) => {
             print!("{rows}");

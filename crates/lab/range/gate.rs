@@ -40,10 +40,15 @@ fn answer(stream: UnixStream) -> io::Result<()> {
     match line.trim_end().split_once(' ') {
         Some(("mark", name)) if !name.contains('/') && !name.starts_with('.') => {
             let opened = fs::File::open(format!("{MARKS}/{name}"));
-            writeln!(writer, "{}", if opened.is_ok() { "ok" } else { "no such mark" })
+            writeln!(
+                writer,
+                "{}",
+                if opened.is_ok() { "ok" } else { "no such mark" }
+            )
         }
         Some(("http", place)) => {
-            let address = hosts::socket(place, 8080).ok_or_else(|| io::Error::other("no such host"))?;
+            let address =
+                hosts::socket(place, 8080).ok_or_else(|| io::Error::other("no such host"))?;
             let mut out = TcpStream::connect_timeout(&address, Duration::from_secs(5))?;
             let mut back = out.try_clone()?;
             let answers = std::thread::spawn(move || {

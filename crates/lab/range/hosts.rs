@@ -39,7 +39,10 @@ mod tests {
         let found = |name| in_table(table, name).map(|address| address.to_string());
         assert_eq!(found("deb.debian.org").as_deref(), Some("203.0.113.10"));
         assert_eq!(found("two"), None);
-        assert_eq!(socket("198.51.100.7:3333", 80).map(|s| s.port()), Some(3333));
+        assert_eq!(
+            socket("198.51.100.7:3333", 80).map(|s| s.port()),
+            Some(3333)
+        );
         assert_eq!(socket("198.51.100.7", 80).map(|s| s.port()), Some(80));
         assert_eq!(socket("198.51.100.7:x", 80), None);
     }

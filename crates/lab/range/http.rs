@@ -90,7 +90,10 @@ fn read_request(reader: &mut impl BufRead) -> io::Result<Option<Request>> {
         let text = line.trim_end();
         if number == 0 {
             let mut words = text.split(' ');
-            words.next().unwrap_or_default().clone_into(&mut request.method);
+            words
+                .next()
+                .unwrap_or_default()
+                .clone_into(&mut request.method);
             let target = words.next().unwrap_or("/");
             let (path, query) = target.split_once('?').unwrap_or((target, ""));
             request.path = decode(path);
@@ -196,7 +199,10 @@ mod tests {
     fn a_request_is_read_with_its_form() {
         let text = b"POST /exec?x=1 HTTP/1.1\r\nContent-Length: 12\r\n\r\ncommand=id%3bmore";
         let request = read_request(&mut &text[..]).unwrap().unwrap();
-        assert_eq!((request.path.as_str(), request.method.as_str()), ("/exec", "POST"));
+        assert_eq!(
+            (request.path.as_str(), request.method.as_str()),
+            ("/exec", "POST")
+        );
         assert_eq!(request.value("command").as_deref(), Some("id%3"));
         assert_eq!(request.value("x").as_deref(), Some("1"));
         assert!(read_request(&mut &b""[..]).unwrap().is_none());

@@ -30,14 +30,22 @@ pub(crate) fn apt_get(arguments: &[String]) -> ExitCode {
 
 /// Takes a lock file, as the first thing that needs root.
 fn lock(path: &str) -> io::Result<()> {
-    let opened = OpenOptions::new().write(true).create(true).truncate(false).open(path);
+    let opened = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(path);
     opened.map(drop).map_err(|error| {
-        io::Error::new(error.kind(), format!("Could not open lock file {path} ({error})"))
+        io::Error::new(
+            error.kind(),
+            format!("Could not open lock file {path} ({error})"),
+        )
     })
 }
 
 fn fetch(path: &str) -> io::Result<Vec<u8>> {
-    let mirror = hosts::socket(MIRROR, 80).ok_or_else(|| io::Error::other("the mirror has no address"))?;
+    let mirror =
+        hosts::socket(MIRROR, 80).ok_or_else(|| io::Error::other("the mirror has no address"))?;
     match http::ask(mirror, "GET", path, "", b"")? {
         (200, body) => Ok(body),
         (status, _) => Err(io::Error::other(format!("{MIRROR}{path}: {status}"))),
@@ -55,8 +63,13 @@ fn update() -> io::Result<()> {
 fn install(package: &str) -> io::Result<()> {
     lock("/var/lib/dpkg/lock-frontend")?;
     // a name becomes part of a path
-    if !package.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
-        return Err(io::Error::other(format!("Unable to locate package {package}")));
+    if !package
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    {
+        return Err(io::Error::other(format!(
+            "Unable to locate package {package}"
+        )));
     }
     let archive = format!("{ARCHIVES}/{package}.deb");
     fs::write(&archive, fetch(&format!("/apt/{package}.deb"))?)?;

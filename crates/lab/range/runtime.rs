@@ -54,18 +54,36 @@ fn answer(stream: UnixStream) -> io::Result<()> {
             Ok(())
         }
         ["exec", id, command @ ..] if known(id) => {
-            let output = Command::new("runc").arg("exec").arg(id).args(command).output()?;
+            let output = Command::new("runc")
+                .arg("exec")
+                .arg(id)
+                .args(command)
+                .output()?;
             writer.write_all(&output.stdout)?;
             writer.write_all(&output.stderr)
         }
         ["start", id] if known(id) => {
             let status = Command::new("runc")
-                .args(["run", "--detach", "--bundle", &format!("{BUNDLES}/{id}"), id])
+                .args([
+                    "run",
+                    "--detach",
+                    "--bundle",
+                    &format!("{BUNDLES}/{id}"),
+                    id,
+                ])
                 .stdin(Stdio::null())
                 .stdout(Stdio::null())
                 .stderr(Stdio::null())
                 .status()?;
-            writeln!(writer, "{}", if status.success() { "started" } else { "failed" })
+            writeln!(
+                writer,
+                "{}",
+                if status.success() {
+                    "started"
+                } else {
+                    "failed"
+                }
+            )
         }
         _ => writeln!(writer, "no such request"),
     }
@@ -138,7 +156,9 @@ fn list(rows: &str, options: &[&str]) -> String {
             out.push_str(&format!("{id}\n"));
         } else {
             let short: String = id.chars().take(13).collect();
-            out.push_str(&format!("{short:<15} {container:<21} {pod:<21} {namespace}\n"));
+            out.push_str(&format!(
+                "{short:<15} {container:<21} {pod:<21} {namespace}\n"
+            ));
         }
     }
     out

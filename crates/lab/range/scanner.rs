@@ -8,7 +8,8 @@ use crate::{fail, hosts};
 
 /// Ports that are tried: a burst, yet a short one.
 const PORTS: &[u16] = &[
-    21, 22, 23, 25, 53, 80, 110, 111, 135, 139, 143, 443, 445, 993, 995, 1723, 3306, 3389, 5900, 8080,
+    21, 22, 23, 25, 53, 80, 110, 111, 135, 139, 143, 443, 445, 993, 995, 1723, 3306, 3389, 5900,
+    8080,
 ];
 /// A closed port of the lab answers at once; this only bounds a broken run.
 const PATIENCE: Duration = Duration::from_millis(300);

@@ -48,15 +48,21 @@ fn vulnerable(request: &Request) -> Answer {
 /// The service that says hello, and asks the database on its way.
 pub(crate) fn hello_server(_: &[String]) -> ExitCode {
     let name = fs::read_to_string("/etc/hostname").unwrap_or_default();
-    let serving = http::serve(SocketAddr::from(([0, 0, 0, 0], PORT)), move |request| {
-        match request.path.as_str() {
-            "/customers" => match database::query(database::Place::Network, "SELECT count(*) FROM customer") {
-                Ok(rows) => (200, rows.into_bytes()),
-                Err(error) => (500, error.to_string().into_bytes()),
-            },
-            _ => (200, format!("Hello, world!\nVersion: 1.0.0\nHostname: {name}").into_bytes()),
-        }
-    });
+    let serving = http::serve(
+        SocketAddr::from(([0, 0, 0, 0], PORT)),
+        move |request| match request.path.as_str() {
+            "/customers" => {
+                match database::query(database::Place::Network, "SELECT count(*) FROM customer") {
+                    Ok(rows) => (200, rows.into_bytes()),
+                    Err(error) => (500, error.to_string().into_bytes()),
+                }
+            }
+            _ => (
+                200,
+                format!("Hello, world!\nVersion: 1.0.0\nHostname: {name}").into_bytes(),
+            ),
+        },
+    );
     match serving {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail("hello-server", 1, error),

@@ -39,7 +39,10 @@ impl Gate {
         if answer.trim() == "ok" {
             Ok(())
         } else {
-            Err(io::Error::other(format!("the mark {name}: {}", answer.trim())))
+            Err(io::Error::other(format!(
+                "the mark {name}: {}",
+                answer.trim()
+            )))
         }
     }
 
@@ -56,12 +59,19 @@ impl Gate {
         let mut bytes = Vec::new();
         stream.take(MAX_ANSWER).read_to_end(&mut bytes)?;
         let text = String::from_utf8_lossy(&bytes);
-        Ok(text.split_once("\r\n\r\n").map_or_else(String::new, |(_, body)| body.to_owned()))
+        Ok(text
+            .split_once("\r\n\r\n")
+            .map_or_else(String::new, |(_, body)| body.to_owned()))
     }
 
     /// Has the vulnerable service run a command, and gives what it printed.
     pub fn exec(&self, command: &str) -> io::Result<String> {
-        self.http(crate::pod::WEB, "POST", "/exec", &format!("command={}", encode(command)))
+        self.http(
+            crate::pod::WEB,
+            "POST",
+            "/exec",
+            &format!("command={}", encode(command)),
+        )
     }
 
     /// Has the vulnerable service read a file.
@@ -71,7 +81,12 @@ impl Gate {
 
     /// Has the vulnerable service write a file.
     pub fn post(&self, path: &str, content: &str) -> io::Result<String> {
-        self.http(crate::pod::WEB, "POST", path, &format!("content={}", encode(content)))
+        self.http(
+            crate::pod::WEB,
+            "POST",
+            path,
+            &format!("content={}", encode(content)),
+        )
     }
 }
 
@@ -92,6 +107,9 @@ pub fn encode(text: &str) -> String {
 mod tests {
     #[test]
     fn forms_carry_any_text() {
-        assert_eq!(super::encode("a b&c=\"d\"/é"), "a%20b%26c%3D%22d%22%2F%C3%A9");
+        assert_eq!(
+            super::encode("a b&c=\"d\"/é"),
+            "a%20b%26c%3D%22d%22%2F%C3%A9"
+        );
     }
 }

@@ -10,9 +10,10 @@ use crate::{PARTS, tools};
 
 /// Names of busybox that every image has.
 const APPLETS: &[&str] = &[
-    "cat", "chmod", "chown", "cp", "cut", "date", "echo", "env", "false", "grep", "gunzip", "gzip", "head", "id", "init",
-    "ln", "ls", "mkdir", "mv", "printenv", "ps", "pwd", "rm", "rmdir", "sed", "sh", "sleep", "sort", "tail", "tar",
-    "touch", "true", "umount", "uname", "wc", "wget", "whoami",
+    "cat", "chmod", "chown", "cp", "cut", "date", "echo", "env", "false", "grep", "gunzip", "gzip",
+    "head", "id", "init", "ln", "ls", "mkdir", "mv", "printenv", "ps", "pwd", "rm", "rmdir", "sed",
+    "sh", "sleep", "sort", "tail", "tar", "touch", "true", "umount", "uname", "wc", "wget",
+    "whoami",
 ];
 
 /// An image that is being made.
@@ -26,8 +27,27 @@ impl Image {
     pub(crate) fn new(root: PathBuf) -> io::Result<Self> {
         let image = Self { root };
         for directory in [
-            "app", "bin", "dev", "etc", "home/python", "lib", "lib64", "proc", "root", "run", "sbin", "srv", "sys", "tmp",
-            "usr/bin", "usr/lib", "usr/sbin", "var/cache/apt/archives", "var/lib/apt/lists", "var/lib/dpkg", "var/log",
+            "app",
+            "bin",
+            "dev",
+            "etc",
+            "home/python",
+            "lib",
+            "lib64",
+            "proc",
+            "root",
+            "run",
+            "sbin",
+            "srv",
+            "sys",
+            "tmp",
+            "usr/bin",
+            "usr/lib",
+            "usr/sbin",
+            "var/cache/apt/archives",
+            "var/lib/apt/lists",
+            "var/lib/dpkg",
+            "var/log",
         ] {
             image.directory(directory, 0o755)?;
         }
@@ -44,7 +64,11 @@ impl Image {
         )?;
         image.text("etc/group", 0o644, "root:x:0:\npython:x:1000:\n")?;
         // No password: a star matches none. What counts is who may read the file.
-        image.text("etc/shadow", 0o640, "root:*:19000:0:99999:7:::\npython:*:19000:0:99999:7:::\n")?;
+        image.text(
+            "etc/shadow",
+            0o640,
+            "root:*:19000:0:99999:7:::\npython:*:19000:0:99999:7:::\n",
+        )?;
         image.text("etc/hosts", 0o644, "127.0.0.1 localhost\n")?;
         chown(image.at("home/python"), Some(1000), Some(1000))?;
         Ok(image)
@@ -100,7 +124,11 @@ impl Image {
         fs::create_dir_all(&inside)?;
         fs::write(inside.join(name), PARTS)?;
         fs::set_permissions(inside.join(name), fs::Permissions::from_mode(0o755))?;
-        let first = if directory.is_empty() { name } else { directory };
+        let first = if directory.is_empty() {
+            name
+        } else {
+            directory
+        };
         if let Some(parent) = self.at(to).parent() {
             fs::create_dir_all(parent)?;
         }
@@ -144,7 +172,14 @@ fn libraries(program: &Path) -> io::Result<Vec<String>> {
 pub(crate) fn all(root: &Path) -> io::Result<()> {
     let node = Image::new(root.join("node"))?;
     node.program(&program("runc")?, "usr/bin/runc")?;
-    for part in ["apt-get", "containerd", "crond", "logrotate", "range-cloud", "range-gate"] {
+    for part in [
+        "apt-get",
+        "containerd",
+        "crond",
+        "logrotate",
+        "range-cloud",
+        "range-gate",
+    ] {
         node.part(&format!("usr/bin/{part}"))?;
     }
     symlink("../bin/busybox", node.at("sbin/init"))?;
@@ -152,7 +187,11 @@ pub(crate) fn all(root: &Path) -> io::Result<()> {
     for file in ["srv/mirror/apt/nmap.deb", "srv/mirror/kubectl"] {
         node.bytes(file, 0o644, PARTS)?;
     }
-    node.text("srv/mirror/apt/Packages", 0o644, "Package: nmap\nVersion: 7.93\n")?;
+    node.text(
+        "srv/mirror/apt/Packages",
+        0o644,
+        "Package: nmap\nVersion: 7.93\n",
+    )?;
     node.archive("srv/mirror/crictl.tar.gz", "", "crictl")?;
     node.archive("srv/mirror/xmrig.tar.gz", "xmrig-6.20.0", "xmrig")?;
     node.directory("var/log/pods", 0o755)?;
@@ -167,7 +206,11 @@ pub(crate) fn all(root: &Path) -> io::Result<()> {
     for part in ["gunicorn", "apt-get", "dpkg"] {
         web.part(&format!("usr/bin/{part}"))?;
     }
-    web.text("app/index.html", 0o644, "<h1>Welcome to the playground</h1>\n")?;
+    web.text(
+        "app/index.html",
+        0o644,
+        "<h1>Welcome to the playground</h1>\n",
+    )?;
 
     let hello = Image::new(root.join("hello"))?;
     hello.part("usr/bin/hello-server")?;

@@ -66,14 +66,15 @@ impl Node {
     /// Call it from a thread that lives as long as the node: the kernel ends the node with that thread.
     pub fn start(settings: &Settings) -> Result<Self, Error> {
         let io = |doing| move |source| Error::Io { doing, source };
+        // the name says who runs it, see `sweep`
+        let name = format!("{PREFIX}{}-", std::process::id());
         let directory = tempfile::Builder::new()
-            .prefix(PREFIX)
+            .prefix(&name)
             .permissions(fs::Permissions::from_mode(0o700))
             .tempdir()
             .map_err(io("making the lab's directory"))?;
         let stage = directory.path();
-        let name = format!("{PREFIX}{}", std::process::id());
-        let name = format!("{name}-{}", &identity(4).map_err(io("reading random bytes"))?);
+        let name = format!("{name}{}", identity(4).map_err(io("reading random bytes"))?);
         for inside in ["root", "memory", "pods", "images"] {
             fs::create_dir(stage.join(inside)).map_err(io("making the lab's directory"))?;
         }
@@ -86,9 +87,19 @@ impl Node {
         // When this process dies, even by SIGKILL, the kernel kills `unshare`, which takes the node's first process with
         // it, which takes all others.
         let child = Command::new("setpriv")
+            // the environment would show in recordings, and secrets in it to the attack
+            .env_clear()
             .env("PATH", tools::search_path())
             .args(["--pdeathsig", "KILL", "unshare"])
-            .args(["--mount", "--net", "--uts", "--ipc", "--pid", "--fork", "--kill-child"])
+            .args([
+                "--mount",
+                "--net",
+                "--uts",
+                "--ipc",
+                "--pid",
+                "--fork",
+                "--kill-child",
+            ])
             .arg("sh")
             .arg(&script)
             .arg(stage)
@@ -147,7 +158,10 @@ impl Node {
                 break;
             }
             if self.init == 0 {
-                self.init = tools::children(self.child.id()).first().copied().unwrap_or(0);
+                self.init = tools::children(self.child.id())
+                    .first()
+                    .copied()
+                    .unwrap_or(0);
             }
             // Before the node has its own root, this is the machine's, where the lab has no such file.
             let said = fs::read_to_string(self.root().join("run/range/ready"));
@@ -170,7 +184,9 @@ impl Node {
             text = fs::read_to_string(directory.path().join("log")).unwrap_or_default();
         }
         if self.init != 0 {
-            text.push_str(&fs::read_to_string(self.root().join("run/range/log")).unwrap_or_default());
+            text.push_str(
+                &fs::read_to_string(self.root().join("run/range/log")).unwrap_or_default(),
+            );
         }
         let mut from = text.len().saturating_sub(MAX_LOG);
         while !text.is_char_boundary(from) {
@@ -223,7 +239,13 @@ fn prepare(stage: &Path, lab: &str, settings: &Settings) -> io::Result<()> {
     let mut tokens = String::new();
     let mut start = String::from(START);
     for (number, pod) in pod::pods(settings.profile).iter().enumerate() {
-        let Pod { name, pod: full, namespace, image_name, .. } = pod;
+        let Pod {
+            name,
+            pod: full,
+            namespace,
+            image_name,
+            ..
+        } = pod;
         let id = identity(32)?;
         let uid = identity(16)?;
         let token = identity(16)?;
@@ -237,9 +259,13 @@ fn prepare(stage: &Path, lab: &str, settings: &Settings) -> io::Result<()> {
         fs::write(directory.join("hosts"), pod::HOSTS)?;
         fs::write(directory.join("account/token"), &token)?;
         fs::write(directory.join("account/namespace"), namespace)?;
-        containers.push_str(&format!("{id}\t{name}\t{full}\t{namespace}\t{image_name}\n"));
+        containers.push_str(&format!(
+            "{id}\t{name}\t{full}\t{namespace}\t{image_name}\n"
+        ));
         let right = if pod.may_create { " create" } else { "" };
-        tokens.push_str(&format!("{token} system:serviceaccount:{namespace}:default {namespace}{right}\n"));
+        tokens.push_str(&format!(
+            "{token} system:serviceaccount:{namespace}:default {namespace}{right}\n"
+        ));
         if pod.started {
             start.push_str(&format!("run {id}\n"));
         }

@@ -36,7 +36,9 @@ pub fn missing() -> Vec<Missing> {
     }
     for (program, package) in NEEDED {
         if find(program).is_none() {
-            add(format!("the program {program} is not installed (package {package})"));
+            add(format!(
+                "the program {program} is not installed (package {package})"
+            ));
         }
     }
     if crate::PARTS.is_empty() {
@@ -91,7 +93,8 @@ pub(crate) fn children(pid: u32) -> Vec<u32> {
 }
 
 fn parent(pid: u32) -> Option<u32> {
-    let stat = std::fs::read_to_string(Path::new("/proc").join(pid.to_string()).join("stat")).ok()?;
+    let stat =
+        std::fs::read_to_string(Path::new("/proc").join(pid.to_string()).join("stat")).ok()?;
     // the name in parentheses may hold anything, blanks and parentheses included
     let after = &stat[stat.rfind(')')? + 1..];
     after.split_whitespace().nth(1)?.parse().ok()

@@ -38,14 +38,25 @@ fn the_playground_gives_the_node_away() {
         .unwrap();
     assert!(hosts.contains("range"), "{hosts}");
     // nothing of this machine is there, and nothing leads out
-    assert_eq!(gate.exec("nsenter --all --target=1 ls /home").unwrap(), "python\n");
-    assert_eq!(gate.exec("nsenter --all --target=1 ip route 2>&1 | grep -c default").unwrap(), "0\n");
+    assert_eq!(
+        gate.exec("nsenter --all --target=1 ls /home").unwrap(),
+        "python\n"
+    );
+    assert_eq!(
+        gate.exec("nsenter --all --target=1 ip route 2>&1 | grep -c default")
+            .unwrap(),
+        "0\n"
+    );
     let name = node.name().to_owned();
     let root = node.root();
     assert!(root.join("run/range").exists());
     drop(node);
     assert!(!root.join("run/range").exists());
-    assert!(!Path::new("/run/containerd/io.containerd.runtime.v2.task").join(&name).exists());
+    assert!(
+        !Path::new("/run/containerd/io.containerd.runtime.v2.task")
+            .join(&name)
+            .exists()
+    );
     for hierarchy in std::fs::read_dir("/sys/fs/cgroup").unwrap() {
         assert!(!hierarchy.unwrap().path().join(&name).exists());
     }
@@ -59,7 +70,12 @@ fn the_restricted_profile_does_not() {
     let gate = node.gate();
     assert_eq!(gate.exec("id -u").unwrap(), "1000\n");
     assert!(!gate.get("/etc/shadow").unwrap().contains("root:"));
-    let out = gate.exec("nsenter --all --target=1 cat /etc/inittab 2>&1").unwrap();
+    let out = gate
+        .exec("nsenter --all --target=1 cat /etc/inittab 2>&1")
+        .unwrap();
     assert!(!out.contains("/run/range/start"), "{out}");
-    assert_eq!(gate.exec("grep -c Seccomp:.2 /proc/self/status").unwrap(), "1\n");
+    assert_eq!(
+        gate.exec("grep -c Seccomp:.2 /proc/self/status").unwrap(),
+        "1\n"
+    );
 }

@@ -78,14 +78,22 @@ impl<'a> Judge<'a> {
         match Meaning::of(rule) {
             Some(Meaning::Mark) => self.mark(output),
             Some(Meaning::Evidence(step, index)) if self.current == Some(step) => {
-                let clue = self.steps.step(step).and_then(|step| step.evidence.get(index));
-                let slot = self.slot(step).and_then(|seen| seen.evidence.get_mut(index));
+                let clue = self
+                    .steps
+                    .step(step)
+                    .and_then(|step| step.evidence.get(index));
+                let slot = self
+                    .slot(step)
+                    .and_then(|seen| seen.evidence.get_mut(index));
                 if let (Some(clue), Some(slot @ None)) = (clue, slot) {
                     *slot = Some(evidence(&clue.shows, time, output));
                 }
             }
             Some(Meaning::Blocked(step, index)) if self.current == Some(step) => {
-                let stop = self.steps.step(step).and_then(|step| step.blocked.get(index));
+                let stop = self
+                    .steps
+                    .step(step)
+                    .and_then(|step| step.blocked.get(index));
                 let slot = self.slot(step).and_then(|seen| seen.blocked.get_mut(index));
                 if let (Some(stop), Some(slot @ None)) = (stop, slot) {
                     *slot = Some(evidence(&stop.by, time, output));
@@ -151,7 +159,9 @@ impl<'a> Judge<'a> {
             let missed = step
                 .detections
                 .iter()
-                .filter(|rule| verdict == Verdict::Allowed && !seen.findings.iter().any(|f| f.rule == **rule))
+                .filter(|rule| {
+                    verdict == Verdict::Allowed && !seen.findings.iter().any(|f| f.rule == **rule)
+                })
                 .cloned()
                 .collect();
             let kept = seen.evidence.into_iter().chain(seen.blocked).flatten();
@@ -171,7 +181,9 @@ impl<'a> Judge<'a> {
 }
 
 fn evidence(shows: &str, time: u64, output: &str) -> Evidence {
-    let words = output.split(' ').filter(|word| !word.ends_with("=<NA>") && *word != "file=");
+    let words = output
+        .split(' ')
+        .filter(|word| !word.ends_with("=<NA>") && *word != "file=");
     Evidence {
         shows: shows.to_owned(),
         time,
@@ -246,7 +258,11 @@ steps:
         for line in matches {
             match line.split_once(' ') {
                 Some(("mark", name)) => judge.observe("range mark", 1, name),
-                _ => judge.observe(&format!("range step {line}"), 2, "open x[1] file=<NA> command=y"),
+                _ => judge.observe(
+                    &format!("range step {line}"),
+                    2,
+                    "open x[1] file=<NA> command=y",
+                ),
             }
         }
         judge
@@ -269,9 +285,15 @@ steps:
             verdicts(&[&one[..], &["mark 2.begin", "2 evidence 0"]].concat()),
             (Allowed, Allowed)
         );
-        assert_eq!(verdicts(&["mark 1.begin", "1 evidence 0", "1 blocked 0"]), (Blocked, NotReached));
+        assert_eq!(
+            verdicts(&["mark 1.begin", "1 evidence 0", "1 blocked 0"]),
+            (Blocked, NotReached)
+        );
         // evidence outside the step's own marks is none
-        assert_eq!(verdicts(&["1 evidence 0", "1 evidence 1"]), (Unknown, NotReached));
+        assert_eq!(
+            verdicts(&["1 evidence 0", "1 evidence 1"]),
+            (Unknown, NotReached)
+        );
         assert_eq!(
             verdicts(&["mark 2.begin", "1 evidence 0", "1 evidence 1"]),
             (Unknown, NotReached)
@@ -281,7 +303,10 @@ steps:
     #[test]
     fn loss_is_said() {
         assert_eq!(judged(&["mark 1.begin"], 7)[0].1, "7 events were lost");
-        assert_eq!(judged(&["mark 1.begin", "1 evidence 0"], 0)[0].1, "no event shows: b");
+        assert_eq!(
+            judged(&["mark 1.begin", "1 evidence 0"], 0)[0].1,
+            "no event shows: b"
+        );
         assert_eq!(judged(&[], 0)[0].1, "the step was not run");
     }
 
@@ -289,7 +314,11 @@ steps:
     fn what_should_have_fired_is_named() {
         let (steps, _) = Steps::parse(TEXT);
         let mut judge = Judge::new(&steps);
-        for (rule, text) in [("range mark", "1.begin"), ("range step 1 evidence 0", ""), ("range step 1 evidence 1", "")] {
+        for (rule, text) in [
+            ("range mark", "1.begin"),
+            ("range step 1 evidence 0", ""),
+            ("range step 1 evidence 1", ""),
+        ] {
             judge.observe(rule, 1, text);
         }
         assert_eq!(judge.clone().finish("p", 0)[0].missed, ["R"]);

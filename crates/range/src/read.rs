@@ -144,8 +144,16 @@ fn step(node: &Node, before: &Steps) -> Read<Step> {
     known(
         node,
         &[
-            "id", "name", "title", "requests", "needs", "evidence", "blocked", "detections",
-            "attack", "expected",
+            "id",
+            "name",
+            "title",
+            "requests",
+            "needs",
+            "evidence",
+            "blocked",
+            "detections",
+            "attack",
+            "expected",
         ],
     )?;
     let wanted = before.steps.len() + 1;
@@ -212,7 +220,10 @@ fn request(node: &Node) -> Read<Request> {
 
 fn expected(node: &Node, before: &Steps) -> Read<BTreeMap<String, Verdict>> {
     let Some(entries) = node.get("expected").and_then(Node::as_map) else {
-        return Err(Problem::at(node, "the key expected is missing, or is no map"));
+        return Err(Problem::at(
+            node,
+            "the key expected is missing, or is no map",
+        ));
     };
     let mut out = BTreeMap::new();
     for (key, value) in entries {
@@ -221,9 +232,15 @@ fn expected(node: &Node, before: &Steps) -> Read<BTreeMap<String, Verdict>> {
             return Err(Problem::at(key, format!("there is no profile {name}")));
         }
         let word = value.as_str().unwrap_or_default();
-        let verdict = Verdict::ALL.into_iter().find(|verdict| verdict.name() == word);
-        let verdict = verdict
-            .ok_or_else(|| Problem::at(value, format!("{word} is none of allowed, blocked, not_reached, unknown")))?;
+        let verdict = Verdict::ALL
+            .into_iter()
+            .find(|verdict| verdict.name() == word);
+        let verdict = verdict.ok_or_else(|| {
+            Problem::at(
+                value,
+                format!("{word} is none of allowed, blocked, not_reached, unknown"),
+            )
+        })?;
         out.insert(name.to_owned(), verdict);
     }
     Ok(out)
@@ -237,7 +254,10 @@ mod tests {
 
     fn problem_of(step: &str) -> String {
         let (_, problems) = Steps::parse(&format!("{HEAD}{step}"));
-        problems.first().map(ToString::to_string).unwrap_or_default()
+        problems
+            .first()
+            .map(ToString::to_string)
+            .unwrap_or_default()
     }
 
     #[test]
@@ -245,14 +265,32 @@ mod tests {
         let sound = "- {id: 1, name: a, title: b, requests: [{get: /x}], evidence: [{shows: s, condition: c}], expected: {p: allowed}}";
         assert_eq!(problem_of(sound), "");
         for (step, wanted) in [
-            (sound.replace("id: 1", "id: 2"), "line 4, column 8: the next step has id 1"),
+            (
+                sound.replace("id: 1", "id: 2"),
+                "line 4, column 8: the next step has id 1",
+            ),
             (sound.replace("p: allowed", "p: fine"), "fine is none of"),
-            (sound.replace("p: allowed", "q: allowed"), "there is no profile q"),
-            (sound.replace("title: b", "titel: b"), "there is no key titel"),
+            (
+                sound.replace("p: allowed", "q: allowed"),
+                "there is no profile q",
+            ),
+            (
+                sound.replace("title: b", "titel: b"),
+                "there is no key titel",
+            ),
             (sound.replace("[{get: /x}]", "[]"), "at least one request"),
-            (sound.replace("shows: s", "needs: s"), "there is no key needs"),
-            (sound.replace("name: a", "name: a, needs: [1]"), "earlier steps"),
-            (sound.replace("requests: [{get: /x}]", "requests: 5"), "requests is a list"),
+            (
+                sound.replace("shows: s", "needs: s"),
+                "there is no key needs",
+            ),
+            (
+                sound.replace("name: a", "name: a, needs: [1]"),
+                "earlier steps",
+            ),
+            (
+                sound.replace("requests: [{get: /x}]", "requests: 5"),
+                "requests is a list",
+            ),
         ] {
             let found = problem_of(&step);
             assert!(found.contains(wanted), "{step}\n{found}");
@@ -261,7 +299,9 @@ mod tests {
 
     #[test]
     fn one_bad_step_costs_only_itself() {
-        let (steps, problems) = Steps::parse(&format!("{HEAD}- 5\n- {{id: 1, name: a, title: b, requests: [{{exec: id}}], evidence: [{{shows: s, condition: c}}], expected: {{}}}}"));
+        let (steps, problems) = Steps::parse(&format!(
+            "{HEAD}- 5\n- {{id: 1, name: a, title: b, requests: [{{exec: id}}], evidence: [{{shows: s, condition: c}}], expected: {{}}}}"
+        ));
         assert_eq!((steps.steps.len(), problems.len()), (1, 1));
         assert!(!Steps::parse(": [").1.is_empty());
     }

@@ -21,7 +21,12 @@ pub fn marks(steps: &Steps) -> Vec<String> {
 /// own.
 pub fn of_lab(name: &str) -> String {
     let mut out = String::new();
-    rule(&mut out, "range lab", &format!("thread.cgroups contains \"/{name}/\""), "%evt.type");
+    rule(
+        &mut out,
+        "range lab",
+        &format!("thread.cgroups contains \"/{name}/\""),
+        "%evt.type",
+    );
     out
 }
 

@@ -21,7 +21,12 @@ pub enum Verdict {
 
 impl Verdict {
     /// Every verdict.
-    pub const ALL: [Self; 4] = [Self::Allowed, Self::Blocked, Self::NotReached, Self::Unknown];
+    pub const ALL: [Self; 4] = [
+        Self::Allowed,
+        Self::Blocked,
+        Self::NotReached,
+        Self::Unknown,
+    ];
 
     /// The word in files, tables and JSON.
     pub fn name(self) -> &'static str {

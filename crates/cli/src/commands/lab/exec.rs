@@ -58,7 +58,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         });
         let watched = watch.run(&until, &ready);
         until.stop();
-        let answer = sender.join().map_err(|_| anyhow::anyhow!("the sender's thread ended by itself"))?;
+        let answer = sender
+            .join()
+            .map_err(|_| anyhow::anyhow!("the sender's thread ended by itself"))?;
         watched?;
         answer.context("sending the command")
     });
@@ -67,8 +69,18 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     out.write_all(answer?.as_bytes())?;
     let mut err = std::io::stderr();
     for finding in &watch.findings {
-        writeln!(err, "{} {}: {}", finding.priority, finding.rule, finding.message)?;
+        writeln!(
+            err,
+            "{} {}: {}",
+            finding.priority, finding.rule, finding.message
+        )?;
     }
-    writeln!(err, "{} events in the lab, {} findings, {} events lost", watch.events, watch.findings.len(), watch.lost)?;
+    writeln!(
+        err,
+        "{} events in the lab, {} findings, {} events lost",
+        watch.events,
+        watch.findings.len(),
+        watch.lost
+    )?;
     Ok(ExitCode::SUCCESS)
 }

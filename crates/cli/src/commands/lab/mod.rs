@@ -3,6 +3,7 @@
 mod attack;
 mod down;
 mod exec;
+mod judge;
 mod run;
 mod soak;
 mod steps;
@@ -24,6 +25,7 @@ pub(crate) enum Lab {
     Steps(steps::Args),
     Exec(exec::Args),
     Soak(soak::Args),
+    Judge(judge::Args),
     Down(down::Args),
 }
 
@@ -34,6 +36,7 @@ pub(crate) fn run(command: &Lab) -> anyhow::Result<ExitCode> {
         Lab::Steps(args) => steps::run(args),
         Lab::Exec(args) => exec::run(args),
         Lab::Soak(args) => soak::run(args),
+        Lab::Judge(args) => judge::run(args),
         Lab::Down(args) => down::run(args),
     }
 }
@@ -71,7 +74,10 @@ fn confirm(yes: bool, profile: Profile) -> anyhow::Result<bool> {
     let namespace = profile.namespace();
     let mut err = std::io::stderr();
     if !std::io::stdin().is_terminal() {
-        writeln!(err, "vedette: this attacks a throw-away node on this machine; say --yes to go on")?;
+        writeln!(
+            err,
+            "vedette: this attacks a throw-away node on this machine; say --yes to go on"
+        )?;
         return Ok(false);
     }
     write!(
@@ -80,7 +86,9 @@ fn confirm(yes: bool, profile: Profile) -> anyhow::Result<bool> {
     )?;
     err.flush()?;
     let mut line = String::new();
-    std::io::stdin().read_line(&mut line).context("reading the answer")?;
+    std::io::stdin()
+        .read_line(&mut line)
+        .context("reading the answer")?;
     let agreed = line.trim() == namespace;
     if !agreed {
         writeln!(err, "That was not it; nothing was done.")?;
@@ -96,5 +104,9 @@ fn start(profile: Profile, steps: &Steps) -> anyhow::Result<Node> {
 /// A line about what goes on, for a person who waits.
 fn progress(text: &str) -> std::io::Result<()> {
     let mut err = std::io::stderr();
-    if err.is_terminal() { writeln!(err, "{text}") } else { Ok(()) }
+    if err.is_terminal() {
+        writeln!(err, "{text}")
+    } else {
+        Ok(())
+    }
 }

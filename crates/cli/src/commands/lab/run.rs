@@ -46,7 +46,11 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     if let Some(code) = cannot()? {
         return Ok(code);
     }
-    let profiles = if args.profile.is_empty() { Profile::ALL.to_vec() } else { args.profile.clone() };
+    let profiles = if args.profile.is_empty() {
+        Profile::ALL.to_vec()
+    } else {
+        args.profile.clone()
+    };
     if !confirm(args.yes, profiles[0])? {
         return Ok(ExitCode::from(exit::USAGE));
     }
@@ -80,7 +84,12 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
 }
 
 /// One profile: its outcomes and the number of lost events.
-fn one(args: &Args, profile: Profile, steps: &Steps, rules: &Rules) -> anyhow::Result<(Vec<Outcome>, u64)> {
+fn one(
+    args: &Args,
+    profile: Profile,
+    steps: &Steps,
+    rules: &Rules,
+) -> anyhow::Result<(Vec<Outcome>, u64)> {
     // From here on a signal ends the run in good order, so that the node is always taken down.
     let until = Until::signalled(Some(LONGEST))?;
     let node = start(profile, steps)?;
@@ -103,7 +112,9 @@ fn one(args: &Args, profile: Profile, steps: &Steps, rules: &Rules) -> anyhow::R
         });
         let watched = watch.run(&until, &ready);
         until.stop();
-        let attacked = attacker.join().map_err(|_| anyhow::anyhow!("the attack's thread ended by itself"));
+        let attacked = attacker
+            .join()
+            .map_err(|_| anyhow::anyhow!("the attack's thread ended by itself"));
         watched.and_then(|()| attacked?.context("sending the lab's requests"))
     });
     drop(node);
@@ -113,7 +124,7 @@ fn one(args: &Args, profile: Profile, steps: &Steps, rules: &Rules) -> anyhow::R
 }
 
 /// Whether every verdict is the expected one, and every detection was made.
-fn as_expected(steps: &Steps, outcomes: &[Outcome]) -> bool {
+pub(super) fn as_expected(steps: &Steps, outcomes: &[Outcome]) -> bool {
     outcomes.iter().all(|outcome| {
         let expected = steps
             .step(outcome.step)
@@ -123,7 +134,7 @@ fn as_expected(steps: &Steps, outcomes: &[Outcome]) -> bool {
 }
 
 /// The table of steps and profiles, and what is behind each cell.
-fn text(steps: &Steps, profiles: &[Profile], outcomes: &[Outcome]) -> String {
+pub(super) fn text(steps: &Steps, profiles: &[Profile], outcomes: &[Outcome]) -> String {
     let find = |step: u8, profile: &Profile| {
         outcomes
             .iter()
@@ -135,7 +146,10 @@ fn text(steps: &Steps, profiles: &[Profile], outcomes: &[Outcome]) -> String {
     for step in &steps.steps {
         let mut cells = vec![step.id.to_string(), step.title.clone()];
         for profile in profiles {
-            cells.push(find(step.id, profile).map_or_else(String::new, |outcome| outcome.verdict.to_string()));
+            cells.push(
+                find(step.id, profile)
+                    .map_or_else(String::new, |outcome| outcome.verdict.to_string()),
+            );
         }
         table.row(cells);
     }
@@ -148,15 +162,28 @@ fn text(steps: &Steps, profiles: &[Profile], outcomes: &[Outcome]) -> String {
             };
             let because = match (&outcome.by, outcome.verdict) {
                 (Some(by), _) => by.clone(),
-                (None, Verdict::Allowed) => format!("{} of {} events seen", step.evidence.len(), step.evidence.len()),
+                (None, Verdict::Allowed) => format!(
+                    "{} of {} events seen",
+                    step.evidence.len(),
+                    step.evidence.len()
+                ),
                 (None, _) => String::new(),
             };
-            let rules: BTreeSet<&str> = outcome.findings.iter().map(|finding| finding.rule.as_str()).collect();
+            let rules: BTreeSet<&str> = outcome
+                .findings
+                .iter()
+                .map(|finding| finding.rule.as_str())
+                .collect();
             let mut findings = rules.into_iter().collect::<Vec<_>>().join("; ");
             if !outcome.missed.is_empty() {
                 findings.push_str(&format!(" MISSED: {}", outcome.missed.join("; ")));
             }
-            table.row([step.id.to_string(), outcome.verdict.to_string(), because, findings]);
+            table.row([
+                step.id.to_string(),
+                outcome.verdict.to_string(),
+                because,
+                findings,
+            ]);
         }
         out.push_str(&format!("\n{}\n{}", profile.name(), table.render()));
     }

@@ -24,7 +24,12 @@ const PAUSE: Duration = Duration::from_millis(250);
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// How long, in minutes
-    #[arg(long, value_name = "N", default_value_t = 1, conflicts_with = "seconds")]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 1,
+        conflicts_with = "seconds"
+    )]
     minutes: u64,
     /// How long, in seconds
     #[arg(long, value_name = "N")]
@@ -81,7 +86,11 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         }
         Listing::Table => {
             for finding in &alarming {
-                writeln!(out, "{} {}: {}", finding.priority, finding.rule, finding.message)?;
+                writeln!(
+                    out,
+                    "{} {}: {}",
+                    finding.priority, finding.rule, finding.message
+                )?;
             }
             writeln!(
                 out,
@@ -93,7 +102,11 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
             )?;
         }
     }
-    Ok(if alarming.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(exit::FINDINGS) })
+    Ok(if alarming.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(exit::FINDINGS)
+    })
 }
 
 /// Asks for pages as visitors and probes do, until the end. Gives the number of answers.
@@ -106,7 +119,10 @@ fn visit(gate: &Gate, until: &Until) -> u64 {
             ("hello-server:8080", "/"),
             ("hello-server:8080", "/customers"),
         ] {
-            answers += u64::from(gate.http(place, "GET", path, "").is_ok_and(|body| !body.is_empty()));
+            answers += u64::from(
+                gate.http(place, "GET", path, "")
+                    .is_ok_and(|body| !body.is_empty()),
+            );
         }
         std::thread::sleep(PAUSE);
     }

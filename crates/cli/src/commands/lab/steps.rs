@@ -30,9 +30,17 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     titles.extend(steps.profiles.iter().map(|profile| profile.name.as_str()));
     let mut table = Table::new(&titles);
     for step in &steps.steps {
-        let mut cells = vec![step.id.to_string(), step.title.clone(), step.attack.join(" ")];
+        let mut cells = vec![
+            step.id.to_string(),
+            step.title.clone(),
+            step.attack.join(" "),
+        ];
         for profile in &steps.profiles {
-            cells.push(step.expected.get(&profile.name).map_or_else(String::new, ToString::to_string));
+            cells.push(
+                step.expected
+                    .get(&profile.name)
+                    .map_or_else(String::new, ToString::to_string),
+            );
         }
         table.row(cells);
     }
@@ -42,7 +50,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         for request in &step.requests {
             match request {
                 Request::Get(path) => writeln!(out, "   GET {path}")?,
-                Request::Post { path, content } => writeln!(out, "   POST {path} content={content}")?,
+                Request::Post { path, content } => {
+                    writeln!(out, "   POST {path} content={content}")?
+                }
                 Request::Exec(command) => writeln!(out, "   POST /exec command={command}")?,
             }
         }

@@ -24,8 +24,10 @@ use crate::{hostname, replay, rulefiles};
 
 /// The compiled rules that watch a lab.
 pub(super) struct Rules {
-    clues: Arc<RuleSet>,
-    shipped: Arc<RuleSet>,
+    /// The conditions of the steps.
+    pub(super) clues: Arc<RuleSet>,
+    /// The shipped rules.
+    pub(super) shipped: Arc<RuleSet>,
 }
 
 impl Rules {
@@ -140,7 +142,12 @@ impl<'a> Watch<'a> {
     /// What the state needs, and what the rules ask for.
     fn interests(&self) -> Vec<Interest> {
         let asked = |detector: &Detector| -> Vec<Interest> {
-            detector.rules().program().kinds().map(Interest::from).collect()
+            detector
+                .rules()
+                .program()
+                .kinds()
+                .map(Interest::from)
+                .collect()
         };
         let mut interests = Interest::for_state();
         interests.extend(asked(&self.clues));
@@ -216,7 +223,10 @@ impl Recording {
         let wanted = match fact {
             Fact::Machine(_) => true,
             Fact::Process(process) => {
-                let own = process.cgroups.windows(lab.len()).any(|window| window == lab.as_bytes());
+                let own = process
+                    .cgroups
+                    .windows(lab.len())
+                    .any(|window| window == lab.as_bytes());
                 self.process = own.then_some(process.tid);
                 own
             }
@@ -231,11 +241,17 @@ impl Recording {
     }
 
     fn write(&mut self, item: &Item<'_>) -> anyhow::Result<()> {
-        self.writer.write(item).with_context(|| format!("writing {}", self.name))
+        self.writer
+            .write(item)
+            .with_context(|| format!("writing {}", self.name))
     }
 
     fn finish(self) -> anyhow::Result<()> {
-        let mut file = self.writer.finish().with_context(|| format!("writing {}", self.name))?;
-        file.flush().with_context(|| format!("writing {}", self.name))
+        let mut file = self
+            .writer
+            .finish()
+            .with_context(|| format!("writing {}", self.name))?;
+        file.flush()
+            .with_context(|| format!("writing {}", self.name))
     }
 }
