@@ -89,6 +89,7 @@ impl Node {
         let child = Command::new("setpriv")
             // the environment would show in recordings, and secrets in it to the attack
             .env_clear()
+            .current_dir("/")
             .env("PATH", tools::search_path())
             .args(["--pdeathsig", "KILL", "unshare"])
             .args([

@@ -36,7 +36,7 @@ pub(crate) struct Args {
     /// Output format
     #[arg(short, long, value_enum, default_value_t)]
     output: Listing,
-    /// Write one capture for each profile into this directory
+    /// Write a capture and the API server's audit log for each profile into this directory
     #[arg(long, value_name = "DIR")]
     record: Option<PathBuf>,
 }
@@ -117,8 +117,13 @@ fn one(
             .map_err(|_| anyhow::anyhow!("the attack's thread ended by itself"));
         watched.and_then(|()| attacked?.context("sending the lab's requests"))
     });
+    let audit = node.audit_log();
     drop(node);
     watched?;
+    if let Some(directory) = &args.record {
+        let path = directory.join(format!("{}.audit.json", profile.name()));
+        std::fs::write(&path, audit).with_context(|| format!("writing {}", path.display()))?;
+    }
     let lost = watch.lost;
     Ok((watch.verdicts(profile.name()), lost))
 }
