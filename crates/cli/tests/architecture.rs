@@ -26,7 +26,7 @@ const ROOMS: &[(&str, u8, &[&str])] = &[
     ("posture", 1, &[]),
     ("range", 1, &[]),
     ("detect", 1, &["rules"]),
-    ("proof", 1, &["rules", "detect"]),
+    ("proof", 1, &["rules", "detect", "range"]),
     ("sensor", 2, &[]),
     ("container", 2, &[]),
     ("outputs", 2, &[]),

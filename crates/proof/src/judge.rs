@@ -109,7 +109,7 @@ fn alone(step: &Found<'_>, controls: &[&'static Control]) -> Verdict {
     let mut unknown = None;
     for (name, acts) in &step.evidence {
         if acts.is_empty() {
-            unknown.get_or_insert_with(|| format!("the recording has no evidence that it {name}"));
+            unknown.get_or_insert_with(|| format!("the recording has no event that shows: {name}"));
             continue;
         }
         // each act that would have done must be refused, not only one of them

@@ -14,14 +14,12 @@ mod control;
 mod judge;
 mod paths;
 mod prover;
-mod steps;
 mod tracker;
 
 pub use act::{Act, Deed, Namespaces};
 pub use control::{Answer, CONTROLS, Control, by_id};
 pub use judge::{ControlProof, StepProof, Verdict};
-pub use prover::{Error, Evidence, Prover, Step};
-pub use steps::steps;
+pub use prover::{Error, Evidence, Prover, Step, of_range};
 
 use vedette_event::Finding;
 

@@ -41,7 +41,7 @@ pub struct Step {
 /// Something that must happen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Evidence {
-    /// What, as the end of "it …".
+    /// What they show, as a clause.
     pub name: String,
     /// The events that show it, as a condition of the rules language over system calls.
     pub condition: String,
@@ -70,22 +70,24 @@ pub struct Prover {
     acts: Vec<Vec<Vec<Act>>>,
     tracker: Tracker,
     describer: Describer,
+    /// Whether the recording has marks, and the step that runs.
+    marked: bool,
+    current: Option<u32>,
 }
 
 impl Prover {
-    /// A prover that has seen nothing yet.
+    /// A prover that has seen nothing yet. Where the recording has the lab's marks, what happens between those of a step
+    /// is evidence of that step alone; where it has none, anything is.
+    ///
+    /// # Errors
+    /// When the evidence of a step is no condition.
     pub fn new(steps: Vec<Step>) -> Result<Self, Error> {
         let mut text = String::new();
         let mut places = Vec::new();
+        rule(&mut text, "mark", &vedette_range::mark_condition());
         for (at, step) in steps.iter().enumerate() {
             for (index, evidence) in step.evidence.iter().enumerate() {
-                // a JSON string is a YAML string, whatever is in it
-                let condition = serde_json::to_string(&evidence.condition)
-                    .map_err(|error| Error(error.to_string()))?;
-                text.push_str(&format!(
-                    "- rule: s{at}e{index}\n  desc: evidence\n  condition: {condition}\n  output: evidence\n  \
-                     priority: DEBUG\n  warn_evttypes: false\n"
-                ));
+                rule(&mut text, &format!("s{at}e{index}"), &evidence.condition);
                 places.push((at, index));
             }
         }
@@ -122,6 +124,8 @@ impl Prover {
             steps,
             tracker: Tracker::default(),
             describer: Describer::default(),
+            marked: false,
+            current: None,
         })
     }
 
@@ -132,8 +136,15 @@ impl Prover {
             let fields = self.describer.context(SYSCALL, event);
             let lineage = self.describer.lineage(event);
             let act = self.act(&fields, &lineage);
-            for index in self.matched.drain(..) {
-                let (step, evidence) = self.places[index as usize];
+            for index in std::mem::take(&mut self.matched) {
+                let Some(place) = (index as usize).checked_sub(1) else {
+                    self.mark(&fields);
+                    continue;
+                };
+                let (step, evidence) = self.places[place];
+                if self.marked && self.current != Some(self.steps[step].id) {
+                    continue;
+                }
                 let acts = &mut self.acts[step][evidence];
                 if acts.len() < MAX_ACTS {
                     acts.push(act.clone());
@@ -179,6 +190,17 @@ impl Prover {
         {
             acts.push(act);
         }
+    }
+
+    /// The lab's mark `N.begin` or `N.end`, the name of the file that was opened.
+    fn mark(&mut self, fields: &BTreeMap<String, Json>) {
+        let path = Fields(fields).text("fd.name").unwrap_or_default();
+        let name = path.rsplit('/').next().unwrap_or_default();
+        self.marked = true;
+        self.current = match name.split_once('.') {
+            Some((number, "begin")) => number.parse().ok(),
+            _ => None,
+        };
     }
 
     fn act(&self, fields: &BTreeMap<String, Json>, lineage: &[Process]) -> Act {
@@ -241,4 +263,35 @@ impl Prover {
             })
             .collect()
     }
+}
+
+/// Writes a rule that only matches.
+fn rule(out: &mut String, name: &str, condition: &str) {
+    // a JSON string is a YAML string, whatever is in it
+    let condition = Json::from(condition);
+    out.push_str(&format!(
+        "- rule: {name}\n  desc: evidence\n  condition: {condition}\n  output: evidence\n  priority: DEBUG\n  \
+         warn_evttypes: false\n"
+    ));
+}
+
+/// The steps of the lab as proofs take them.
+pub fn of_range(steps: &vedette_range::Steps) -> Vec<Step> {
+    steps
+        .steps
+        .iter()
+        .map(|step| Step {
+            id: u32::from(step.id),
+            title: step.title.clone(),
+            needs: step.needs.iter().map(|needed| u32::from(*needed)).collect(),
+            evidence: step
+                .evidence
+                .iter()
+                .map(|clue| Evidence {
+                    name: clue.shows.clone(),
+                    condition: clue.condition.clone(),
+                })
+                .collect(),
+        })
+        .collect()
 }

@@ -15,7 +15,7 @@ mod steps;
 
 pub use judge::{Evidence, Judge, Outcome};
 pub use read::Problem;
-pub use rules::{MARKS, marks, of_lab};
+pub use rules::{MARKS, mark_condition, marks, of_lab};
 pub use steps::{Clue, Profile, Request, Step, Steps, Stop, Verdict};
 
 /// The ten steps as they are shipped.

@@ -132,11 +132,12 @@ fn items<T>(node: &Node, key: &str, read: impl Fn(&Node) -> Read<T>) -> Read<Vec
 }
 
 fn profile(node: &Node) -> Read<Profile> {
-    known(node, &["name", "title", "namespace"])?;
+    known(node, &["name", "title", "namespace", "controls"])?;
     Ok(Profile {
         name: text(node, "name")?,
         title: text(node, "title")?,
         namespace: text(node, "namespace")?,
+        controls: texts(node, "controls")?,
     })
 }
 

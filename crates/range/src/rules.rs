@@ -30,6 +30,13 @@ pub fn of_lab(name: &str) -> String {
     out
 }
 
+/// The condition of events that mark where a step begins and ends: the name of the file is the mark, see [`marks`].
+pub fn mark_condition() -> String {
+    format!(
+        "evt.type in (open, openat, openat2) and evt.rawres >= 0 and proc.name = range-gate and fd.name startswith {MARKS}/"
+    )
+}
+
 /// What a match of one of the rules means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Meaning {
@@ -60,14 +67,7 @@ impl Steps {
     /// give name, time and output of each to [`crate::Judge::observe`].
     pub fn rules(&self) -> String {
         let mut out = String::new();
-        rule(
-            &mut out,
-            MARK_RULE,
-            &format!(
-                "evt.type in (open, openat, openat2) and evt.rawres >= 0 and proc.name = range-gate and fd.name startswith {MARKS}/"
-            ),
-            "%fd.filename",
-        );
+        rule(&mut out, MARK_RULE, &mark_condition(), "%fd.filename");
         for step in &self.steps {
             for (index, clue) in step.evidence.iter().enumerate() {
                 let name = format!("range step {} evidence {index}", step.id);

@@ -89,6 +89,8 @@ pub struct Profile {
     pub title: String,
     /// Namespace of the workload.
     pub namespace: String,
+    /// The controls that it puts in place, by the names that proofs give them.
+    pub controls: Vec<String>,
 }
 
 /// A step of the attack.

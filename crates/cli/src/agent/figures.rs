@@ -362,9 +362,8 @@ mod tests {
             }],
             ..Stats::default()
         };
-        let mut check = |stats: &Stats, lag| {
-            figures.unwell(Ok(stats), Duration::from_secs(lag), health)
-        };
+        let mut check =
+            |stats: &Stats, lag| figures.unwell(Ok(stats), Duration::from_secs(lag), health);
         // what was lost before the first look does not count
         assert_eq!(check(&stats(100, 100), 0), None);
         assert_eq!(check(&stats(1100, 104), 0), None);

@@ -74,7 +74,10 @@ pub(crate) fn run(origin: Origin, limit: Option<Duration>) -> anyhow::Result<Exi
                 format!("run it as root; this process lacks {lacking}")
             };
             let error = format!("{:#}", anyhow::Error::from(error));
-            log.error("the sensor cannot start", &[("error", &error), ("hint", &hint)]);
+            log.error(
+                "the sensor cannot start",
+                &[("error", &error), ("hint", &hint)],
+            );
             return Ok(ExitCode::from(exit::CANNOT));
         }
     };

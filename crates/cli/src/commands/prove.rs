@@ -32,6 +32,15 @@ pub(crate) struct Args {
     /// Steps of the attack with the evidence of each, as in lab/steps.yaml
     #[arg(long, value_name = "FILE")]
     steps: Option<PathBuf>,
+    /// The recording is of the lab: its steps are those that `vedette lab steps` lists
+    #[arg(long, conflicts_with = "steps")]
+    lab: bool,
+    /// Put in place what this profile of the lab does
+    #[arg(long, requires = "lab", conflicts_with = "controls")]
+    profile: Option<String>,
+    /// Compare with what really happened: the JSON of `vedette lab run`; exit with 1 where the proof says otherwise
+    #[arg(long, value_name = "FILE", requires = "profile")]
+    against: Option<PathBuf>,
     /// Controls to put in place together, such as pss-restricted,drift-prevention; all of them when none is given
     #[arg(long = "control", value_name = "ID", value_delimiter = ',')]
     controls: Vec<String>,
@@ -56,12 +65,45 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         list(&mut out, args.output)?;
         return Ok(ExitCode::SUCCESS);
     };
-    let controls = chosen(&args.controls)?;
-    let steps = match &args.steps {
-        Some(path) => {
-            let text = std::fs::read_to_string(path)
-                .with_context(|| format!("reading steps {}", path.display()))?;
-            Some(vedette_proof::steps(&text).with_context(|| path.display().to_string())?)
+    let mut controls = chosen(&args.controls)?;
+    let shipped = args.lab.then(|| {
+        (
+            PathBuf::from("lab/steps.yaml"),
+            vedette_range::STEPS.to_owned(),
+        )
+    });
+    let given = match &args.steps {
+        Some(path) => Some((
+            path.clone(),
+            std::fs::read_to_string(path)
+                .with_context(|| format!("reading steps {}", path.display()))?,
+        )),
+        None => shipped,
+    };
+    let steps = match given {
+        Some((path, text)) => {
+            let (steps, problems) = vedette_range::Steps::parse(&text);
+            if let Some(problem) = problems.first() {
+                bail!(
+                    "{}:{}:{}: {}",
+                    path.display(),
+                    problem.line,
+                    problem.column,
+                    problem.message
+                );
+            }
+            if let Some(name) = &args.profile {
+                let profile = steps.profile(name).with_context(|| {
+                    let known: Vec<&str> = steps.profiles.iter().map(|p| p.name.as_str()).collect();
+                    format!(
+                        "`{}` is no profile; expected one of {}",
+                        visible(name),
+                        known.join(", ")
+                    )
+                })?;
+                controls = known(&profile.controls)?;
+            }
+            Some(vedette_proof::of_range(&steps))
         }
         None => None,
     };
@@ -83,6 +125,15 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     if let Some(damage) = damage {
         bail!(damage);
     }
+    if let (Some(file), Some(profile)) = (&args.against, &args.profile) {
+        let wrong = against(file, profile, &proofs)?;
+        for line in &wrong {
+            writeln!(std::io::stderr(), "vedette: {}", visible(line))?;
+        }
+        if !wrong.is_empty() {
+            return Ok(ExitCode::from(exit::FINDINGS));
+        }
+    }
     let open = proofs.iter().any(|proof| !proof.verdict.prevented());
     Ok(if args.fail && open {
         ExitCode::from(exit::FINDINGS)
@@ -95,6 +146,10 @@ fn chosen(ids: &[String]) -> anyhow::Result<Vec<&'static Control>> {
     if ids.is_empty() {
         return Ok(CONTROLS.iter().collect());
     }
+    known(ids)
+}
+
+fn known(ids: &[String]) -> anyhow::Result<Vec<&'static Control>> {
     ids.iter()
         .map(|id| {
             by_id(id).with_context(|| {
@@ -166,6 +221,42 @@ fn detector(args: &Args, hostname: &Arc<str>) -> anyhow::Result<Detector> {
         SYSCALL,
         settings,
     ))))
+}
+
+/// Where a run of the lab says otherwise than the proofs, in words.
+fn against(file: &Path, profile: &str, proofs: &[StepProof]) -> anyhow::Result<Vec<String>> {
+    let text =
+        std::fs::read_to_string(file).with_context(|| format!("reading {}", file.display()))?;
+    let run: serde_json::Value = serde_json::from_str(&text).with_context(|| {
+        format!(
+            "{} is not what `vedette lab run -o json` prints",
+            file.display()
+        )
+    })?;
+    let outcomes = run["steps"]
+        .as_array()
+        .with_context(|| format!("{} has no `steps`", file.display()))?;
+    let mut wrong = Vec::new();
+    for proof in proofs {
+        let proved = match proof.verdict {
+            Verdict::Stopped { .. } => "blocked",
+            Verdict::NotStopped => "allowed",
+            Verdict::NotReached { .. } => "not_reached",
+            Verdict::Unknown { .. } => "unknown",
+        };
+        let happened = outcomes
+            .iter()
+            .find(|outcome| outcome["profile"] == profile && outcome["step"] == proof.step)
+            .and_then(|outcome| outcome["verdict"].as_str())
+            .unwrap_or("not in the run");
+        if proved != happened {
+            wrong.push(format!(
+                "step {}: proved {proved}, happened {happened}",
+                proof.step
+            ));
+        }
+    }
+    Ok(wrong)
 }
 
 /// Steps with what the chosen controls do together and which of them would do alone; then why.

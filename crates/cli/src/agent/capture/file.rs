@@ -208,7 +208,10 @@ mod tests {
 
     #[test]
     fn names_sort_by_time_and_are_harmless() {
-        let text = name(1_795_299_390_302_973_163, "../Terminal shell (in container)!");
+        let text = name(
+            1_795_299_390_302_973_163,
+            "../Terminal shell (in container)!",
+        );
         assert_eq!(
             text,
             "20261121T221630.302973163Z-terminal-shell-in-container.scap"
@@ -221,7 +224,11 @@ mod tests {
     #[test]
     fn the_oldest_go_and_others_files_stay() {
         let dir = tempfile::tempdir().expect("a directory");
-        for file in [name(2_000_000_000_000_000_000, "b"), name(1_999_999_999_000_000_000, "a"), "mine.scap".to_owned()] {
+        for file in [
+            name(2_000_000_000_000_000_000, "b"),
+            name(1_999_999_999_000_000_000, "a"),
+            "mine.scap".to_owned(),
+        ] {
             fs::write(dir.path().join(file), "").expect("written");
         }
         let mut part = dir.path().join(name(2_000_000_000_000_000_000, "c"));

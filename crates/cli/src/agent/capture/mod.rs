@@ -132,7 +132,11 @@ impl Captures {
     }
 
     fn end_when_due(&mut self, now: u64) {
-        if self.active.as_ref().is_some_and(|active| now > active.until) {
+        if self
+            .active
+            .as_ref()
+            .is_some_and(|active| now > active.until)
+        {
             let last = self.ring.complete(now);
             self.hand_over(last);
             self.active = None;
