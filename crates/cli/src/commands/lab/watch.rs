@@ -24,8 +24,10 @@ use crate::{hostname, replay, rulefiles};
 
 /// The compiled rules that watch a lab.
 pub(super) struct Rules {
-    clues: Arc<RuleSet>,
-    shipped: Arc<RuleSet>,
+    /// The conditions of the steps.
+    pub(super) clues: Arc<RuleSet>,
+    /// The shipped rules.
+    pub(super) shipped: Arc<RuleSet>,
 }
 
 impl Rules {
