@@ -9,7 +9,7 @@ use anyhow::Context;
 use vedette_detect::RuleSet;
 use vedette_event::RawEvent;
 use vedette_sensor::bootstrap::{Fact, Scan};
-use vedette_sensor::{Config, Interest, Sensor, Stats};
+use vedette_sensor::{Config, Sensor, Stats};
 
 /// Pause when no event is ready; the sensor holds events back for about as long to put them in order.
 const PAUSE: Duration = Duration::from_millis(2);
@@ -58,14 +58,14 @@ impl Until {
 
 /// What the sensor is to trace; may be changed while it runs.
 pub(crate) struct Watch {
-    next: RefCell<Option<Vec<Interest>>>,
+    next: RefCell<Option<vedette_sensor::Watch>>,
 }
 
 impl Watch {
     /// Everything that the sensor can tell.
     pub(crate) fn everything() -> Self {
         Self {
-            next: RefCell::new(Some(Interest::everything())),
+            next: RefCell::new(Some(vedette_sensor::Watch::everything())),
         }
     }
 
@@ -82,10 +82,8 @@ impl Watch {
     }
 }
 
-fn needed(rules: &RuleSet) -> Vec<Interest> {
-    let mut interests = Interest::for_state();
-    interests.extend(rules.program().kinds().map(Interest::from));
-    interests
+fn needed(rules: &RuleSet) -> vedette_sensor::Watch {
+    vedette_sensor::Watch::rules(rules.prefilter())
 }
 
 /// Starts the sensor, tells what was there, then hands out events until the run ends. `idle` is called whenever no event
@@ -96,8 +94,8 @@ pub(crate) fn run(
     mut sink: impl FnMut(Live<'_>) -> anyhow::Result<()>,
     mut idle: impl FnMut() -> anyhow::Result<()>,
 ) -> anyhow::Result<Stats> {
-    let interests = watch.next.take().unwrap_or_default();
-    let (mut sensor, _) = Sensor::start(&Config::default(), &interests).context(
+    let first = watch.next.take().unwrap_or_default();
+    let (mut sensor, _) = Sensor::start(&Config::default(), first).context(
         "starting the sensor (it needs root, or CAP_BPF and CAP_PERFMON, and a kernel with BTF)",
     )?;
     let mut failure = None;
@@ -113,9 +111,9 @@ pub(crate) fn run(
                 failure = sink(Live::Event(event)).err();
             }
         });
-        if let Some(interests) = watch.next.take() {
+        if let Some(next) = watch.next.take() {
             sensor
-                .set_interesting(&interests)
+                .watch(next)
                 .context("telling the sensor what the new rules need")?;
         }
         if events == 0 {

@@ -6,7 +6,9 @@ use vedette_event::{FieldRef, Priority};
 
 use vedette_rules::load::{ExtraFormat, LoadedRule};
 use vedette_rules::output::Format;
+use vedette_rules::prefilter::Prefilter;
 use vedette_rules::program::{Mode, Program};
+use vedette_rules::typed::Rule;
 
 /// How alerts are to be made.
 #[derive(Clone, Debug)]
@@ -58,6 +60,7 @@ pub struct RuleSet {
     pub(crate) rules: Vec<Prepared>,
     pub(crate) settings: Settings,
     pub(crate) time: Option<FieldRef>,
+    typed: Vec<Rule>,
 }
 
 impl RuleSet {
@@ -83,6 +86,7 @@ impl RuleSet {
             rules: prepared.collect(),
             time: FieldRef::parse(settings.time.field()).ok(),
             settings,
+            typed,
         }
     }
 
@@ -94,6 +98,18 @@ impl RuleSet {
     /// True when no rule is left.
     pub fn is_empty(&self) -> bool {
         self.rules.is_empty()
+    }
+
+    /// What of all that happens can matter to these rules.
+    pub fn prefilter(&self) -> Prefilter {
+        let outputs = self.rules.iter().flat_map(|rule| {
+            let extra = rule.extra.iter().flat_map(|(_, extra)| match extra {
+                ExtraFormat::Field(field) => std::slice::from_ref(&**field),
+                ExtraFormat::Text(format) => format.fields(),
+            });
+            rule.format.fields().iter().chain(extra)
+        });
+        Prefilter::new(&self.typed, outputs)
     }
 
     /// The compiled program, which knows the event types and fields that matter.
