@@ -11,7 +11,7 @@ use vedette_detect::{Detector, Mode, RuleSet, Settings, TimeStyle};
 use vedette_event::Priority;
 use vedette_rules::catalogue::SYSCALL;
 use vedette_scap::{Compression, Item, Writer};
-use vedette_sensor::Interest;
+use vedette_sensor::Watch;
 
 use vedette_state::{Boot, State};
 
@@ -89,7 +89,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let mut events = 0u64;
     let mut filter = args.filter.as_deref().map(Filter::new).transpose()?;
     let stats = live::run(
-        &Interest::everything(),
+        Watch::everything(),
         &until,
         |what| {
             let item = match what {
