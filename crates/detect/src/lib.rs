@@ -4,6 +4,7 @@
 //! it may and can be given another rule set between two events.
 
 mod detector;
+pub mod policy;
 mod ruleset;
 
 pub use detector::{Count, Detector};
