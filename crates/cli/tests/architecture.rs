@@ -27,6 +27,7 @@ const ROOMS: &[(&str, u8, &[&str])] = &[
     ("detect", 1, &["rules"]),
     ("sensor", 2, &[]),
     ("container", 2, &[]),
+    ("guard", 2, &[]),
     ("outputs", 2, &[]),
     ("testkit", 2, &["event"]),
     ("cli", 3, &[]),

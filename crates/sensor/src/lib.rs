@@ -26,6 +26,8 @@ mod tables;
 #[cfg(feature = "live")]
 mod btf;
 #[cfg(feature = "live")]
+pub mod guard;
+#[cfg(feature = "live")]
 mod kernel;
 #[cfg(feature = "live")]
 mod merge;
