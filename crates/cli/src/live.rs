@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
+use vedette_detect::RuleSet;
 use vedette_event::RawEvent;
 use vedette_sensor::bootstrap::{Fact, Scan};
 use vedette_sensor::{Config, Interest, Sensor, Stats};
@@ -46,12 +47,20 @@ impl Until {
         self.stop.store(true, Relaxed);
     }
 
-    fn reached(&self) -> bool {
+    /// Whether the run is to end.
+    pub(crate) fn reached(&self) -> bool {
         self.stop.load(Relaxed)
             || self
                 .deadline
                 .is_some_and(|deadline| Instant::now() >= deadline)
     }
+}
+
+/// What these rules and the state behind their fields need.
+pub(crate) fn needed(rules: &RuleSet) -> Vec<Interest> {
+    let mut interests = Interest::for_state();
+    interests.extend(rules.program().kinds().map(Interest::from));
+    interests
 }
 
 /// Starts the sensor, tells what was there, then hands out events until the run ends. `idle` is called whenever no event

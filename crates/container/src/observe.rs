@@ -92,6 +92,12 @@ impl Observer {
         Some(self.event(&metadata, event.ts))
     }
 
+    /// As [`Self::observe`], for a process that was there before the first event, by its control groups.
+    pub fn introduce_at_start(&mut self, cgroups: &[u8]) -> Option<RawEvent<'_>> {
+        let metadata = self.introduce(cgroups)?;
+        Some(self.event(&metadata, 0))
+    }
+
     /// The container of these control groups, if it is new and described.
     pub fn introduce(&mut self, cgroups: &[u8]) -> Option<Metadata> {
         let located = locate(cgroups)?;

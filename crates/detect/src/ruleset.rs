@@ -7,6 +7,7 @@ use vedette_event::{FieldRef, Priority};
 use vedette_rules::load::{ExtraFormat, LoadedRule};
 use vedette_rules::output::Format;
 use vedette_rules::program::{Mode, Program};
+use vedette_rules::typed::Expr;
 
 /// How alerts are to be made.
 #[derive(Clone, Debug)]
@@ -49,6 +50,8 @@ pub(crate) struct Prepared {
     pub(crate) tags: Arc<[String]>,
     pub(crate) format: Format,
     pub(crate) extra: Vec<(String, ExtraFormat)>,
+    pub(crate) condition: Expr,
+    pub(crate) capture: Option<u64>,
 }
 
 /// A compiled rule set.
@@ -77,6 +80,8 @@ impl RuleSet {
             tags: rule.rule.tags.iter().cloned().collect(),
             format: rule.format.clone(),
             extra: rule.extra_fields.clone(),
+            condition: rule.rule.condition.clone(),
+            capture: rule.rule.capture.then_some(rule.rule.capture_duration),
         });
         Self {
             program: Arc::new(Program::compile(&typed)),
@@ -94,6 +99,26 @@ impl RuleSet {
     /// True when no rule is left.
     pub fn is_empty(&self) -> bool {
         self.rules.is_empty()
+    }
+
+    /// The condition of the rule of this name, checked and with macros and lists in place.
+    pub fn condition(&self, rule: &str) -> Option<&Expr> {
+        let found = self.rules.iter().find(|known| &*known.name == rule)?;
+        Some(&found.condition)
+    }
+
+    /// Whether the rule of this name asks for a capture, and how many milliseconds of it after the event; 0 for the
+    /// default.
+    pub fn capture(&self, rule: &str) -> Option<u64> {
+        self.rules
+            .iter()
+            .find(|known| &*known.name == rule)?
+            .capture
+    }
+
+    /// The conditions of every rule, in definition order.
+    pub fn conditions(&self) -> impl Iterator<Item = &Expr> {
+        self.rules.iter().map(|rule| &rule.condition)
     }
 
     /// The compiled program, which knows the event types and fields that matter.

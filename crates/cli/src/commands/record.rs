@@ -12,10 +12,10 @@ use vedette_event::Priority;
 use vedette_rules::catalogue::SYSCALL;
 use vedette_scap::{Compression, Item, Writer};
 use vedette_sensor::Interest;
-use vedette_sensor::bootstrap::Fact;
 
 use vedette_state::{Boot, State};
 
+use crate::agent::capture;
 use crate::live::{self, Live, Until};
 use crate::{hostname, replay, rulefiles};
 
@@ -94,7 +94,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         |what| {
             let item = match what {
                 Live::Before(fact) => {
-                    let item = item(&fact);
+                    let item = capture::item(&fact);
                     if let (Some(filter), Some(boot)) = (&mut filter, replay::boot(&item)) {
                         filter.state.boot(&boot);
                         if !matches!(boot, Boot::Machine(_)) {
@@ -128,15 +128,4 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         stats.dropped()
     )?;
     Ok(ExitCode::SUCCESS)
-}
-
-/// What was there before, as captures hold it.
-fn item<'a>(fact: &Fact<'a>) -> Item<'a> {
-    match *fact {
-        Fact::Machine(machine) => Item::Machine(machine),
-        Fact::User(user) => Item::User(user),
-        Fact::Group(group) => Item::Group(group),
-        Fact::Process(process) => Item::Process(process),
-        Fact::Descriptor(tid, entry) => Item::Fd { tid, entry },
-    }
 }
