@@ -30,6 +30,7 @@ const ROOMS: &[(&str, u8, &[&str])] = &[
     ("proof", 1, &["rules", "detect", "range"]),
     ("sensor", 2, &[]),
     ("container", 2, &[]),
+    ("guard", 2, &[]),
     ("outputs", 2, &[]),
     ("server", 2, &[]),
     ("lab", 2, &[]),

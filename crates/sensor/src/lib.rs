@@ -27,6 +27,7 @@ mod tables;
 mod btf;
 #[cfg(feature = "live")]
 mod filter;
+pub mod guard;
 #[cfg(feature = "live")]
 mod kernel;
 #[cfg(feature = "live")]
