@@ -42,7 +42,7 @@ pub const FEATURES: [&str; 7] = [
 /// What a control group did between two readings.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Window {
-    /// Processors kept busy, on average.
+    /// Processors kept busy, on average. No feature: a quota or busy neighbours decide it, not the program.
     pub cores: f64,
     /// Share of the processor time that threads used which were there all the while: compilers and shells start new
     /// ones, a miner keeps its own.
@@ -113,9 +113,8 @@ impl Window {
     }
 
     /// The features in the order of [`FEATURES`].
-    pub fn values(&self) -> [f64; 7] {
+    pub fn values(&self) -> [f64; 6] {
         [
-            self.cores,
             self.lasting,
             self.evenness,
             self.user,

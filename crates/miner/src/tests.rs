@@ -78,7 +78,7 @@ fn a_miner_scores_high_and_a_server_low() {
     assert!(miner.probability > crate::THRESHOLD, "{miner:?}");
     assert!(server.probability < 0.05, "{server:?}");
     assert_eq!(miner.reasons.len(), FEATURES.len());
-    assert!(miner.reasons[0].weight.abs() >= miner.reasons[6].weight.abs());
+    assert!(miner.reasons[0].weight.abs() >= miner.reasons[5].weight.abs());
 }
 
 #[test]
