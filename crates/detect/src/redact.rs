@@ -39,7 +39,17 @@ const WITHIN: &[&str] = &[
     "encryption_key",
 ];
 /// Whole parts of a name, between `-`, `_` and `.`, that do so.
-const PARTS: &[&str] = &["pass", "passin", "passout", "pwd", "pw", "psk", "authorization", "dsn", "cookie"];
+const PARTS: &[&str] = &[
+    "pass",
+    "passin",
+    "passout",
+    "pwd",
+    "pw",
+    "psk",
+    "authorization",
+    "dsn",
+    "cookie",
+];
 /// Names that only look like it: what follows is no secret.
 const HARMLESS: &[&str] = &[
     "password-file",
@@ -227,7 +237,9 @@ impl Redactor {
     fn json(&self, value: &mut Json) -> bool {
         match value {
             Json::String(text) => self.string(text),
-            Json::Array(items) => items.iter_mut().fold(false, |any, item| self.json(item) | any),
+            Json::Array(items) => items
+                .iter_mut()
+                .fold(false, |any, item| self.json(item) | any),
             Json::Object(entries) => entries.iter_mut().fold(false, |any, (name, item)| {
                 let named = match item {
                     Json::String(text) if self.is_secret(name) && !text.is_empty() => {
@@ -323,25 +335,21 @@ impl Redactor {
                 Some((name, value)) => (name, Some(value)),
                 None => (word, None),
             };
-            if let Some(value) = value {
-                let last = name.rsplit(['?', '&', ';', ',', '"', '\'']).next().unwrap_or(name);
-                if self.is_secret(last) {
-                    let from = at - value.len();
-                    // a query string goes on behind the value
-                    let length = value.find(['&', ';']).unwrap_or(value.len());
-                    hide(from, from + length);
-                    continue;
+            // every `NAME=value` of the word: options, query strings, lists of an environment
+            let mut from = 0;
+            let mut hidden = false;
+            while let Some(sign) = word[from..].find('=').map(|sign| from + sign) {
+                let rest = &word[sign + 1..];
+                from = sign + 1;
+                if self.is_secret(name_before(word, sign)) {
+                    let length = value_length(rest);
+                    hide(start + from, start + from + length);
+                    from += length;
+                    hidden = true;
                 }
-                // further pairs of a query string
-                let mut from = at - value.len();
-                for pair in value.split('&') {
-                    if let Some((name, secret)) = pair.split_once('=')
-                        && self.is_secret(name.rsplit(['?', '/']).next().unwrap_or(name))
-                    {
-                        hide(from + pair.len() - secret.len(), from + pair.len());
-                    }
-                    from += pair.len() + 1;
-                }
+            }
+            if hidden {
+                continue;
             }
             // `command=mysql -px` in an alert's text: the program stands behind the sign
             let maybe = value.unwrap_or(word).trim_matches(['"', '\'']);
@@ -391,6 +399,40 @@ impl Redactor {
     }
 }
 
+/// The name that ends at byte `end`: letters, digits, `-` and `_`.
+fn name_before(word: &str, end: usize) -> &str {
+    let head = &word[..end];
+    let other = |c: char| !(c.is_alphanumeric() || matches!(c, '-' | '_'));
+    let start = head
+        .char_indices()
+        .rev()
+        .find(|(_, c)| other(*c))
+        .map_or(0, |(at, c)| at + c.len_utf8());
+    &head[start..]
+}
+
+/// How much of `rest` is the value: up to the next pair of a query string or of a list of an environment, which the
+/// fields of an event join with dots.
+fn value_length(rest: &str) -> usize {
+    let mut end = rest.find(['&', ';']).unwrap_or(rest.len());
+    let mut from = 0;
+    while let Some(sign) = rest[from..end].find('=').map(|sign| from + sign) {
+        let name = name_before(rest, sign);
+        let before = sign - name.len();
+        // in capitals, as names of an environment are: a value may itself have dots and signs
+        let is_variable = !name.is_empty()
+            && name
+                .chars()
+                .all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_');
+        if is_variable && before > 0 && rest.as_bytes()[before - 1] == b'.' {
+            end = before - 1;
+            break;
+        }
+        from = sign + 1;
+    }
+    rest[..end].trim_end_matches(['"', '\'']).len()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -403,37 +445,96 @@ mod tests {
             ("app --password hunter2 -v", "app --password <redacted> -v"),
             ("app --password=hunter2 -v", "app --password=<redacted> -v"),
             ("app --password --verbose", "app --password --verbose"),
-            ("env DB_PASSWORD=a PGPASSWORD=b PATH=/bin", "env DB_PASSWORD=<redacted> PGPASSWORD=<redacted> PATH=/bin"),
-            ("aws_secret_access_key=abc/def+g", "aws_secret_access_key=<redacted>"),
+            (
+                "env DB_PASSWORD=a PGPASSWORD=b PATH=/bin",
+                "env DB_PASSWORD=<redacted> PGPASSWORD=<redacted> PATH=/bin",
+            ),
+            (
+                "env=PATH=/bin.DB_PASSWORD=a.b=c.HOME=/root.",
+                "env=PATH=/bin.DB_PASSWORD=<redacted>.HOME=/root.",
+            ),
+            (
+                "java -Dspring.datasource.password=x -jar a",
+                "java -Dspring.datasource.password=<redacted> -jar a",
+            ),
+            (
+                "aws_secret_access_key=abc/def+g",
+                "aws_secret_access_key=<redacted>",
+            ),
             ("x --api-key 'abc'", "x --api-key '<redacted>'"),
             ("x --card-pin 1234", "x --card-pin <redacted>"),
-            ("x --token-file /run/t --compass n", "x --token-file /run/t --compass n"),
-            ("kubectl create secret generic a", "kubectl create secret generic a"),
-            ("curl 'http://h/?token=abc&x=1'", "curl 'http://h/?token=<redacted>&x=1'"),
-            ("curl http://h/?x=1&access_token=abc&y=2", "curl http://h/?x=1&access_token=<redacted>&y=2"),
+            (
+                "x --token-file /run/t --compass n",
+                "x --token-file /run/t --compass n",
+            ),
+            (
+                "kubectl create secret generic a",
+                "kubectl create secret generic a",
+            ),
+            (
+                "curl 'http://h/?token=abc&x=1'",
+                "curl 'http://h/?token=<redacted>&x=1'",
+            ),
+            (
+                "curl http://h/?x=1&access_token=abc&y=2",
+                "curl http://h/?x=1&access_token=<redacted>&y=2",
+            ),
             // by the program
-            ("mysql -u root -phunter2 db", "mysql -u root -p<redacted> db"),
+            (
+                "mysql -u root -phunter2 db",
+                "mysql -u root -p<redacted> db",
+            ),
             ("mysql -u root -p db", "mysql -u root -p db"),
             ("tar -pxf a", "tar -pxf a"),
-            ("/usr/bin/sshpass -p x ssh -p 22 h", "/usr/bin/sshpass -p <redacted> ssh -p 22 h"),
+            (
+                "/usr/bin/sshpass -p x ssh -p 22 h",
+                "/usr/bin/sshpass -p <redacted> ssh -p 22 h",
+            ),
             ("sshpass -px ssh h", "sshpass -p<redacted> ssh h"),
             ("curl -u bob:x http://h", "curl -u bob:<redacted> http://h"),
             ("curl -u bob http://h", "curl -u bob http://h"),
             ("docker run -p 80:80 i", "docker run -p 80:80 i"),
-            ("docker login -u a -p x h", "docker login -u a -p <redacted> h"),
+            (
+                "docker login -u a -p x h",
+                "docker login -u a -p <redacted> h",
+            ),
             ("redis-cli -a x ping", "redis-cli -a <redacted> ping"),
-            ("command=mysql -px process=mysql", "command=mysql -p<redacted> process=mysql"),
+            (
+                "command=mysql -px process=mysql",
+                "command=mysql -p<redacted> process=mysql",
+            ),
             // by its place
-            ("psql postgres://u:x@h:5432/d", "psql postgres://u:<redacted>@h:5432/d"),
-            ("git clone https://u:x@h/r", "git clone https://u:<redacted>@h/r"),
+            (
+                "psql postgres://u:x@h:5432/d",
+                "psql postgres://u:<redacted>@h:5432/d",
+            ),
+            (
+                "git clone https://u:x@h/r",
+                "git clone https://u:<redacted>@h/r",
+            ),
             ("curl http://h:80/a@b", "curl http://h:80/a@b"),
-            ("curl -H 'Authorization: Bearer abc.def' h", "curl -H 'Authorization: Bearer <redacted>' h"),
-            ("curl -H \"X-Api-Key: abc\" h", "curl -H \"X-Api-Key: <redacted>\" h"),
+            (
+                "curl -H 'Authorization: Bearer abc.def' h",
+                "curl -H 'Authorization: Bearer <redacted>' h",
+            ),
+            (
+                "curl -H \"X-Api-Key: abc\" h",
+                "curl -H \"X-Api-Key: <redacted>\" h",
+            ),
             // by its form
             ("echo AKIAIOSFODNN7EXAMPLE x", "echo <redacted> x"),
-            ("echo ghp_0123456789abcdefghijABCDEFGHIJ012345", "echo <redacted>"),
-            ("x eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.abc y", "x <redacted> y"),
-            ("cat -----BEGIN RSA PRIVATE KEY----- MIIE== -----END RSA PRIVATE KEY----- y", "cat <redacted> y"),
+            (
+                "echo ghp_0123456789abcdefghijABCDEFGHIJ012345",
+                "echo <redacted>",
+            ),
+            (
+                "x eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.abc y",
+                "x <redacted> y",
+            ),
+            (
+                "cat -----BEGIN RSA PRIVATE KEY----- MIIE== -----END RSA PRIVATE KEY----- y",
+                "cat <redacted> y",
+            ),
             // nothing to hide
             ("ls -la /etc/passwd", "ls -la /etc/passwd"),
             ("grep -r password /etc", "grep -r password /etc"),
@@ -442,6 +543,8 @@ mod tests {
             ("=", "="),
             ("--password", "--password"),
             ("--password=", "--password="),
+            ("é=ü.ö=ß passwörd=x", "é=ü.ö=ß passwörd=x"),
+            ("tokené=ü", "tokené=<redacted>"),
         ] {
             let hidden = redactor.text(text);
             assert_eq!(hidden, expected);
@@ -460,7 +563,8 @@ mod tests {
             hostname: "h".into(),
             output: "0: Error command=x --password y".to_owned(),
             message_at: 9,
-            fields: r#"{"container.label[token]":"y","proc.cmdline":"x --password y","n":1}"#.to_owned(),
+            fields: r#"{"container.label[token]":"y","proc.cmdline":"x --password y","n":1}"#
+                .to_owned(),
         };
         Redactor::default().alert(&mut alert);
         assert_eq!(alert.output, "0: Error command=x --password <redacted>");

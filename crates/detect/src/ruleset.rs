@@ -110,7 +110,10 @@ impl RuleSet {
     /// Whether the rule of this name asks for a capture, and how many milliseconds of it after the event; 0 for the
     /// default.
     pub fn capture(&self, rule: &str) -> Option<u64> {
-        self.rules.iter().find(|known| &*known.name == rule)?.capture
+        self.rules
+            .iter()
+            .find(|known| &*known.name == rule)?
+            .capture
     }
 
     /// The conditions of every rule, in definition order.

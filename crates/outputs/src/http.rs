@@ -174,7 +174,11 @@ impl Output for Http {
         {
             spool.push(lines.iter().map(|line| line.text.as_str()))?;
             // in the spool they count as delivered; what becomes of them there is counted apart
-            return if self.away() { Ok(()) } else { self.drain().or(Ok(())) };
+            return if self.away() {
+                Ok(())
+            } else {
+                self.drain().or(Ok(()))
+            };
         }
         let body = lines
             .iter()

@@ -84,9 +84,7 @@ impl Emit {
     ) {
         let described = self.shipper.is_some() || self.shown == Shown::Finding;
         let finding = described.then(|| {
-            let mut finding = self
-                .describer
-                .finding(&alert, condition, event, self.lost);
+            let mut finding = self.describer.finding(&alert, condition, event, self.lost);
             finding.actions = actions;
             finding
         });

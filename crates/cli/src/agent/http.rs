@@ -112,7 +112,10 @@ fn respond(method: &str, target: &str, board: &Board) -> (&'static str, &'static
         "/healthz" => {
             let age = published.at.elapsed();
             let unwell = if age > STUCK {
-                Some(format!("no event was handled for {} seconds", age.as_secs()))
+                Some(format!(
+                    "no event was handled for {} seconds",
+                    age.as_secs()
+                ))
             } else {
                 published.unwell.clone()
             };
@@ -165,8 +168,16 @@ mod tests {
             at: Instant::now(),
         });
         for (request, status, body) in [
-            ("GET /healthz HTTP/1.1\r\n\r\n", "200", "{\"status\":\"ok\"}\n"),
-            ("GET /metrics?x HTTP/1.0\r\nA: b\r\n\r\n", "200", "\r\n\r\nm 1\n"),
+            (
+                "GET /healthz HTTP/1.1\r\n\r\n",
+                "200",
+                "{\"status\":\"ok\"}\n",
+            ),
+            (
+                "GET /metrics?x HTTP/1.0\r\nA: b\r\n\r\n",
+                "200",
+                "\r\n\r\nm 1\n",
+            ),
             ("HEAD /metrics HTTP/1.1\r\n\r\n", "200", "close\r\n\r\n"),
             ("GET / HTTP/1.1\r\n\r\n", "404", "there are"),
             ("POST /metrics HTTP/1.1\r\n\r\n", "405", "only GET"),

@@ -157,7 +157,9 @@ fn logfmt(value: &str, out: &mut String) {
     json_string(value, &mut quoted);
     for c in quoted.chars() {
         // beyond what JSON escapes: marks that turn the direction of text around, and the like
-        if c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}') {
+        if c.is_control()
+            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        {
             let _ = write!(out, "\\u{:04x}", u32::from(c));
         } else {
             out.push(c);
@@ -179,7 +181,10 @@ mod tests {
         );
         let text = line(0, true, Level::Info, "m", values);
         let json: serde_json::Value = serde_json::from_str(&text).expect("JSON");
-        assert_eq!((json["level"].as_str(), json["rules"].as_str()), (Some("info"), Some("3")));
+        assert_eq!(
+            (json["level"].as_str(), json["rules"].as_str()),
+            (Some("info"), Some("3"))
+        );
         assert_eq!(text.lines().count(), 1);
     }
 }

@@ -36,12 +36,7 @@ impl Page {
     }
 
     /// Adds a sample. Samples of one metric must follow one another.
-    pub(crate) fn sample(
-        &mut self,
-        metric: &Metric,
-        labels: &[(&str, &str)],
-        value: impl Display,
-    ) {
+    pub(crate) fn sample(&mut self, metric: &Metric, labels: &[(&str, &str)], value: impl Display) {
         if self.last != metric.name {
             self.last = metric.name;
             let kind = match metric.kind {

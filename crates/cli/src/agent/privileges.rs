@@ -114,8 +114,8 @@ pub(crate) fn drop_to(config: &Config, more: CapabilitySet) -> anyhow::Result<Ca
 /// What this process lacks to start the sensor, in words; empty when it lacks nothing or is root on a kernel that only
 /// looks at that.
 pub(crate) fn missing() -> String {
-    let have = rustix::thread::capabilities(None)
-        .map_or(CapabilitySet::empty(), |sets| sets.effective);
+    let have =
+        rustix::thread::capabilities(None).map_or(CapabilitySet::empty(), |sets| sets.effective);
     let lacking: Vec<String> = NEEDS
         .iter()
         .filter(|need| !have.contains(need.capability))

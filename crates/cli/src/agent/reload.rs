@@ -269,7 +269,9 @@ fn fingerprint(config: &Config, texts: &Texts) -> u64 {
 fn places(origin: &Origin, config: &Config) -> BTreeSet<PathBuf> {
     let mut out = BTreeSet::new();
     let mut add_file = |file: &Path| {
-        let parent = file.parent().filter(|parent| !parent.as_os_str().is_empty());
+        let parent = file
+            .parent()
+            .filter(|parent| !parent.as_os_str().is_empty());
         out.insert(parent.map_or_else(|| PathBuf::from("."), Path::to_path_buf));
     };
     if let Some(file) = &origin.file {

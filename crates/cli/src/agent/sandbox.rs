@@ -146,7 +146,12 @@ const ALLOWED_HERE: &[i64] = &[
 const ALLOWED_HERE: &[i64] = &[];
 
 /// Address families of sockets: local, IPv4, IPv6, and the kernel's routes, which name resolution reads.
-const FAMILIES: &[i32] = &[libc::AF_UNIX, libc::AF_INET, libc::AF_INET6, libc::AF_NETLINK];
+const FAMILIES: &[i32] = &[
+    libc::AF_UNIX,
+    libc::AF_INET,
+    libc::AF_INET6,
+    libc::AF_NETLINK,
+];
 
 /// Commands of bpf(2) that use tables and describe objects whose descriptors the agent holds: look up, update, delete,
 /// next key, object info, batch look up. Loading and attaching are not among them. Source: `enum bpf_cmd`.

@@ -23,11 +23,7 @@ pub(crate) struct Shipper {
 impl Shipper {
     /// Opens the spool; what an earlier run left there is sent first.
     pub(crate) fn open(server: &Server) -> anyhow::Result<Self> {
-        let token = server
-            .token_file
-            .as_deref()
-            .map(read_token)
-            .transpose()?;
+        let token = server.token_file.as_deref().map(read_token).transpose()?;
         let spool = Spool::open(&server.spool, server.spool_bytes)
             .with_context(|| format!("server.spool {}", server.spool.display()))?;
         let url = format!("{}{INGEST}", server.url);
@@ -73,7 +69,9 @@ fn read_token(file: &Path) -> anyhow::Result<String> {
     let text = std::fs::read_to_string(file).with_context(what)?;
     let token = text.trim();
     anyhow::ensure!(
-        !token.is_empty() && token.len() <= MAX_TOKEN && token.chars().all(|c| c.is_ascii_graphic()),
+        !token.is_empty()
+            && token.len() <= MAX_TOKEN
+            && token.chars().all(|c| c.is_ascii_graphic()),
         "{}: expected one line with the token that the server gave",
         what()
     );

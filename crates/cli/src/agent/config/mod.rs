@@ -159,11 +159,7 @@ pub(crate) fn show(values: &Values) -> String {
     for key in KEYS {
         let mut words: Vec<&str> = key.path.split('.').collect();
         let leaf = words.pop().unwrap_or_default();
-        let common = open
-            .iter()
-            .zip(&words)
-            .take_while(|(a, b)| a == b)
-            .count();
+        let common = open.iter().zip(&words).take_while(|(a, b)| a == b).count();
         for (depth, word) in words.iter().enumerate().skip(common) {
             let _ = writeln!(out, "{}{word}:", "  ".repeat(depth));
         }

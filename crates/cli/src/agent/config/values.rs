@@ -243,7 +243,13 @@ fn is_section(path: &str) -> bool {
 
 fn unknown(path: &str) -> String {
     let near = closest(path, KEYS.iter().map(|key| key.path))
-        .or_else(|| closest(path, KEYS.iter().filter_map(|key| Some(key.path.split_once('.')?.0))))
+        .or_else(|| {
+            closest(
+                path,
+                KEYS.iter()
+                    .filter_map(|key| Some(key.path.split_once('.')?.0)),
+            )
+        })
         .or_else(|| {
             // the right word in the wrong section
             let leaf = path.rsplit('.').next().unwrap_or(path);
@@ -259,7 +265,11 @@ fn unknown(path: &str) -> String {
 
 fn value<'a>(key: &Key, node: &'a Node) -> Result<Value, (&'a Node, String)> {
     let wrong = || {
-        let message = format!("expected {}; found {}", key.kind.expected(), node.describe());
+        let message = format!(
+            "expected {}; found {}",
+            key.kind.expected(),
+            node.describe()
+        );
         (node, message)
     };
     match key.kind {
@@ -285,7 +295,10 @@ fn value<'a>(key: &Key, node: &'a Node) -> Result<Value, (&'a Node, String)> {
             Ok(Value::Texts(texts))
         }
         Kind::Number(..) | Kind::Word(_) | Kind::Text(_) => {
-            let text = node.as_str().filter(|_| !node.is_null()).ok_or_else(wrong)?;
+            let text = node
+                .as_str()
+                .filter(|_| !node.is_null())
+                .ok_or_else(wrong)?;
             from_text(key, text).map_err(|message| (node, message))
         }
     }
@@ -347,7 +360,10 @@ mod tests {
     #[test]
     fn faults_are_named_with_their_place() {
         for (text, expected) in [
-            ("rulez: [a]", "c:1:1: there is no key `rulez`; did you mean `rules`?"),
+            (
+                "rulez: [a]",
+                "c:1:1: there is no key `rulez`; did you mean `rules`?",
+            ),
             (
                 "log:\n  levle: info",
                 "c:2:3: there is no key `log.levle`; did you mean `log.level`?",
@@ -368,15 +384,27 @@ mod tests {
                 "reload: {watch: maybe}",
                 "c:1:17: `reload.watch`: expected true or false; found a string",
             ),
-            ("log: 3", "c:1:6: `log` is a map of settings; found a number"),
-            ("- a", "c:1:1: the configuration is a map of settings; found a list"),
+            (
+                "log: 3",
+                "c:1:6: `log` is a map of settings; found a number",
+            ),
+            (
+                "- a",
+                "c:1:1: the configuration is a map of settings; found a list",
+            ),
             ("priority: a\npriority: b", "c:1:11: `priority`: "),
             (
                 "outputs: [stdout, 'kafka:x']",
                 "c:1:19: `outputs`: `kafka:x` is no output;",
             ),
-            ("metrics: {listen: 9000}", "c:1:19: `metrics.listen`: expected ADDRESS:PORT"),
-            ("rules: {a: b}", "c:1:8: `rules`: expected a list of texts; found a map"),
+            (
+                "metrics: {listen: 9000}",
+                "c:1:19: `metrics.listen`: expected ADDRESS:PORT",
+            ),
+            (
+                "rules: {a: b}",
+                "c:1:8: `rules`: expected a list of texts; found a map",
+            ),
         ] {
             let faults = Values::read("c", text).expect_err(text);
             let first = faults.first().map(ToString::to_string).unwrap_or_default();
