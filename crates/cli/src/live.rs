@@ -47,7 +47,8 @@ impl Until {
         self.stop.store(true, Relaxed);
     }
 
-    fn reached(&self) -> bool {
+    /// Whether the run is to end.
+    pub(crate) fn reached(&self) -> bool {
         self.stop.load(Relaxed)
             || self
                 .deadline

@@ -16,6 +16,7 @@ pub mod load;
 pub mod naive;
 pub mod ops;
 pub mod output;
+pub mod prefilter;
 pub mod program;
 pub mod resolve;
 mod show;

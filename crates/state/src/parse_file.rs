@@ -98,7 +98,9 @@ impl State {
         let (name, flags, dev, ino) = match kind {
             k::OPEN_X | k::CREAT_X => {
                 let name = text(event, 1);
-                self.base_of(slot, b"", AT_FDCWD, &mut base);
+                // An absolute name does not depend on the working directory, whose length would count otherwise: deep
+                // directories shall be no place to open files from unnamed.
+                self.base_of(slot, name, AT_FDCWD, &mut base);
                 if kind == k::OPEN_X {
                     let flags = event.unsigned(2).unwrap_or(0) as u32;
                     (name, flags, event.unsigned(4), event.unsigned(5))

@@ -6,8 +6,10 @@ mod doctor;
 mod events;
 mod falco;
 mod fields;
+mod lab;
 mod netpol;
 mod posture;
+mod prove;
 mod record;
 mod replay;
 mod rules;
@@ -57,11 +59,14 @@ enum Command {
     Events(events::Args),
     Falco(falco::Args),
     Fields(fields::Args),
+    #[command(subcommand)]
+    Lab(Box<lab::Lab>),
     /// Network policies: who may talk to whom, and which clause decided
     Netpol(netpol::Args),
     /// Posture of manifests and cluster dumps: benchmarks, Pod Security Standards, verified fixes
     #[command(subcommand)]
     Posture(Box<posture::Posture>),
+    Prove(prove::Args),
     Record(record::Args),
     Replay(Box<replay::Args>),
     Rules(rules::Args),
@@ -83,8 +88,10 @@ pub(crate) fn main() -> ExitCode {
         Command::Events(args) => events::run(&args),
         Command::Falco(args) => falco::run(&args),
         Command::Fields(args) => fields::run(&args),
+        Command::Lab(command) => lab::run(&command),
         Command::Netpol(args) => netpol::run(&args),
         Command::Posture(command) => posture::run(*command),
+        Command::Prove(args) => prove::run(&args),
         Command::Record(args) => record::run(&args),
         Command::Replay(args) => replay::run(&args),
         Command::Rules(args) => rules::run(&args),

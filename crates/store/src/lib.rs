@@ -1,0 +1,1 @@
+//! Findings, activity and state on disk.
