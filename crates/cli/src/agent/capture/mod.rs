@@ -26,7 +26,8 @@ use super::log::Log;
 use super::metrics::{Metric, Page, Type};
 use super::stage::Stage;
 use file::{Open, Written};
-use ring::{Piece, Ring};
+pub(crate) use ring::Piece;
+use ring::Ring;
 
 pub(crate) use file::item;
 
