@@ -1,12 +1,14 @@
 //! Containers: control group → container id → what the runtime knows of it.
 //!
 //! The runtimes are not asked over their sockets: what is needed lies on disk before a container's first process runs
-//! (the OCI bundle, Docker's configuration, the storage of Podman and CRI-O), so that even a container that lives for
+//! (the OCI bundle, containerd's database, Docker's configuration, the storage of Podman and CRI-O), so that even a container that lives for
 //! milliseconds is known by its first exec. [`Observer`] watches the events and answers with the `container` event that
 //! belongs before the one it has just seen.
 //!
 //! Every file is read up to [`MAX_FILE`] bytes; what is malformed is passed over; secrets in environments are hidden.
 
+mod bolt;
+mod containerd;
 mod docker;
 mod locate;
 mod metadata;
@@ -49,6 +51,7 @@ impl Runtimes {
         }
         docker::find(&self.root, id)
             .or_else(|| storage::find(&self.root, id))
+            .or_else(|| containerd::find(&self.root, id))
             .or_else(|| oci::find(&self.root, id))
     }
 }

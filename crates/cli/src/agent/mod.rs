@@ -35,7 +35,7 @@ use crate::commands::exit;
 use crate::commands::report_losses;
 use crate::{hostname, rulefiles};
 use config::Config;
-use figures::Figures;
+use figures::{Change, Figures};
 use log::Log;
 use pipeline::Pipeline;
 use reload::{Fresh, Origin};
@@ -131,18 +131,18 @@ pub(crate) fn run(origin: Origin, limit: Option<Duration>) -> anyhow::Result<Exi
             }
             let stats = stats.map_err(|error| error.to_string());
             let programs = || sensor.programs();
-            let unwell = figures.publish(
+            let change = figures.publish(
                 &pipeline,
-                stats,
+                &stats,
                 programs,
                 events > 0,
                 &reload.counts,
                 config.health,
             );
-            match unwell {
-                Some(Some(reason)) => log.warn("not well", &[("reason", &reason)]),
-                Some(None) => log.info("well again", &[]),
-                None => {}
+            match change {
+                Change::Unwell(reason) => log.warn("not well", &[("reason", &reason)]),
+                Change::Well => log.info("well again", &[]),
+                Change::Nothing => {}
             }
         }
         if events == 0 {

@@ -1,7 +1,6 @@
 //! The way of an event through the agent: containers, state, stages, rules, alerts.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use vedette_container::{Observer, Runtimes};
 use vedette_detect::{Detector, RuleSet};
@@ -27,8 +26,6 @@ pub(crate) struct Pipeline {
     pub(crate) events: u64,
     /// Events handled, by the number of their type.
     pub(crate) kinds: Vec<u64>,
-    /// Time that events waited for runtimes to describe new containers.
-    pub(crate) waited: Duration,
     /// Time of the last one, nanoseconds since the Unix epoch.
     pub(crate) last: u64,
     /// Asks whose event it is.
@@ -45,14 +42,14 @@ impl Pipeline {
     ) -> Self {
         Self {
             state: State::new(replay::settings(hostname)),
-            observer: Observer::new(Runtimes::new(&config.containers_root)),
+            observer: Observer::new(Runtimes::new(&config.containers_root))
+                .with_wait(config.containers_wait),
             detector: Detector::new(Arc::clone(&rules)),
             rules,
             stages,
             emit: Emit::new(config),
             events: 0,
             kinds: vec![0; vedette_event::EVENT_TYPES],
-            waited: Duration::ZERO,
             last: 0,
             own: FieldRef::parse("proc.pid").ok(),
         }
