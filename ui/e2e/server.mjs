@@ -21,7 +21,7 @@ export class Server {
       const listen = (chunk) => {
         said += chunk;
         const address = /https?:\/\/127\.0\.0\.1:\d+/.exec(said)?.[0];
-        const token = /vdt_\w+/.exec(said)?.[0];
+        const token = /vdt_[\w-]+/.exec(said)?.[0];
         if (address && token) {
           clearTimeout(timer);
           resolve({ address, token });
@@ -42,7 +42,7 @@ export class Server {
     const text = typeof body === "string";
     const response = await fetch(`${this.base}/api/v1${path}`, {
       method,
-      headers: { Authorization: `Bearer ${token}`, ...(body === undefined ? {} : { "Content-Type": text ? "application/x-ndjson" : "application/json" }) },
+      headers: { ...(token ? { Authorization: `Bearer ${token}` } : {}), ...(body === undefined ? {} : { "Content-Type": text ? "application/x-ndjson" : "application/json" }) },
       ...(body === undefined ? {} : { body: text ? body : JSON.stringify(body) }),
     });
     const answer = await response.text();

@@ -16,6 +16,9 @@ export interface Circle {
 /** Children of circles that would be smaller than this (pixels) are not drawn; their parent stands for them. */
 export const SMALLEST = 4;
 
+/** Largest leaf, as a share of the drawing: a lonely one must not shout. */
+const LARGEST = 0.17;
+
 /** Lays the tree out in a square of `size` pixels. Area grows with the number of findings; silent leaves stay small dots. */
 export function pack(root: InsightNode, size: number): Circle {
   const tree = hierarchy<InsightNode>(root, (node) => node.children ?? []);
@@ -27,7 +30,8 @@ export function pack(root: InsightNode, size: number): Circle {
     .size([size, size])
     .padding((node) => (node.height > 1 ? 10 : node.height === 1 ? 4 : 2))(tree);
   const convert = (node: typeof laid, parent: Circle | null): Circle => {
-    const circle: Circle = { node: node.data, parent, children: [], x: node.x, y: node.y, r: node.r, depth: node.depth };
+    const r = node.children ? node.r : Math.min(node.r, size * LARGEST);
+    const circle: Circle = { node: node.data, parent, children: [], x: node.x, y: node.y, r, depth: node.depth };
     circle.children = (node.children ?? []).map((child) => convert(child, circle));
     return circle;
   };

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { colour } from "./yaml";
+import { colour, colourAll } from "./yaml";
 
 it.each([
   ["- rule: Shell in a container", "key"],
@@ -13,6 +13,8 @@ it.each([
 
 it("leaves sentences alone", () => {
   expect(colour("  desc: not in the image").map((piece) => piece.kind)).toEqual(["key", ""]);
+  const block = colourAll("- rule: x\n  desc: >\n    this and that\n\n    or not\n  condition: a and b");
+  expect(block.map((line) => line.some((piece) => piece.kind === "word"))).toEqual([false, false, false, false, false, true]);
 });
 
 it("knows fields from words", () => {

@@ -10,6 +10,17 @@ const WORDS = /^(and|or|not|in|intersects|pmatch|contains|icontains|bcontains|st
 /** Keys whose values are sentences. */
 const PROSE = /^\s*(?:- )?(?:rule|policy|name|desc|description|output|macro|list):/;
 
+/** Cuts a text into lines of coloured pieces; sentences in block scalars stay plain. */
+export function colourAll(text: string): Piece[][] {
+  let indent = -1;
+  return text.split("\n").map((line) => {
+    const own = line.search(/\S/);
+    if (indent >= 0 && (own < 0 || own > indent)) return line ? [{ text: line, kind: "" }] : [];
+    indent = PROSE.test(line) && /[>|][-+]?\s*$/.test(line) ? own : -1;
+    return colour(line);
+  });
+}
+
 /** Cuts one line into coloured pieces; joined they are the line. */
 export function colour(line: string): Piece[] {
   const out: Piece[] = [];
