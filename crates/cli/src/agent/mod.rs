@@ -11,6 +11,7 @@ mod figures;
 mod http;
 mod log;
 mod metrics;
+mod miner;
 mod pipeline;
 mod privileges;
 pub(crate) mod reload;
