@@ -77,7 +77,11 @@ impl Meter {
             return out;
         };
         for entry in entries.flatten() {
-            let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else {
+            let Some(pid) = entry
+                .file_name()
+                .to_str()
+                .and_then(|name| name.parse().ok())
+            else {
                 continue;
             };
             let Ok(groups) = fs::read_to_string(entry.path().join("cgroup")) else {
@@ -86,7 +90,10 @@ impl Meter {
             // as events carry it: `controllers=path`, each closed by a NUL
             let mut list = Vec::with_capacity(groups.len());
             for line in groups.lines() {
-                if let Some((controllers, path)) = line.split_once(':').and_then(|(_, rest)| rest.split_once(':')) {
+                if let Some((controllers, path)) = line
+                    .split_once(':')
+                    .and_then(|(_, rest)| rest.split_once(':'))
+                {
                     list.extend_from_slice(controllers.as_bytes());
                     list.push(b'=');
                     list.extend_from_slice(path.as_bytes());
@@ -108,7 +115,13 @@ impl Meter {
         ["tcp", "tcp6"]
             .iter()
             .filter_map(|file| fs::read_to_string(net.join(file)).ok())
-            .flat_map(|text| text.lines().skip(1).take(MAX_TASKS).filter_map(peer).collect::<Vec<_>>())
+            .flat_map(|text| {
+                text.lines()
+                    .skip(1)
+                    .take(MAX_TASKS)
+                    .filter_map(peer)
+                    .collect::<Vec<_>>()
+            })
             .filter(|peer| !peer.ip().to_canonical().is_loopback())
             .collect()
     }
@@ -273,7 +286,9 @@ mod tests {
         fs::create_dir_all(&net).unwrap();
         // a pool, a listener, loopback, and a pool over IPv6
         let word = |bytes: [u8; 4]| format!("{:08X}", u32::from_ne_bytes(bytes));
-        let line = |far: &str, state: &str| format!("   0: 0100007F:0016 {far} {state} 00000000:00000000 00:0\n");
+        let line = |far: &str, state: &str| {
+            format!("   0: 0100007F:0016 {far} {state} 00000000:00000000 00:0\n")
+        };
         let pool = format!("{}:0D05", word([192, 0, 2, 7]));
         let own = format!("{}:0D05", word([127, 0, 0, 1]));
         let text = format!(

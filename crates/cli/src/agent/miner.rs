@@ -41,7 +41,9 @@ impl Miners {
     }
 
     fn finding(&self, container: &str, suspect: &Suspect, peers: &[String]) -> Finding {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
         let time = u64::try_from(now.as_nanos()).unwrap_or(u64::MAX);
         let window = suspect.window;
         let short: String = container.chars().take(12).collect();
@@ -56,7 +58,10 @@ impl Miners {
             .reasons
             .iter()
             .map(|reason| Clause {
-                text: format!("{} adds {:+.2} to the log-odds", reason.feature, reason.weight),
+                text: format!(
+                    "{} adds {:+.2} to the log-odds",
+                    reason.feature, reason.weight
+                ),
                 holds: reason.weight > 0.0,
                 seen: Some(format!("{:.3}", reason.value)),
                 clauses: Vec::new(),
@@ -83,7 +88,11 @@ impl Miners {
                 window.lasting,
                 peers.join(","),
             ),
-            tags: vec!["T1496".to_owned(), "container".to_owned(), "mitre_impact".to_owned()],
+            tags: vec![
+                "T1496".to_owned(),
+                "container".to_owned(),
+                "mitre_impact".to_owned(),
+            ],
             node: self.hostname.to_string(),
             fields: BTreeMap::from([
                 ("container.id".to_owned(), json!(short)),
@@ -119,10 +128,17 @@ impl Stage for Miners {
             let Some(suspect) = self.watched.entry(id.clone()).or_default().take(usage) else {
                 continue;
             };
-            let peers = pids.first().map(|pid| self.meter.peers(*pid)).unwrap_or_default();
+            let peers = pids
+                .first()
+                .map(|pid| self.meter.peers(*pid))
+                .unwrap_or_default();
             // what only computes and talks to nobody earns nothing by it
             if !peers.is_empty() {
-                let peers: Vec<String> = peers.iter().take(MAX_PEERS).map(ToString::to_string).collect();
+                let peers: Vec<String> = peers
+                    .iter()
+                    .take(MAX_PEERS)
+                    .map(ToString::to_string)
+                    .collect();
                 emit.finding(self.finding(id, &suspect, &peers));
             }
         }

@@ -110,9 +110,13 @@ pub(crate) fn main() -> ExitCode {
 )]
 fn report(error: &anyhow::Error) -> ExitCode {
     let closed = error.chain().any(|cause| {
-        cause
+        let io = cause
             .downcast_ref::<std::io::Error>()
-            .is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe)
+            .map(std::io::Error::kind);
+        let json = cause
+            .downcast_ref::<serde_json::Error>()
+            .and_then(serde_json::Error::io_error_kind);
+        io.or(json) == Some(std::io::ErrorKind::BrokenPipe)
     });
     if closed {
         return ExitCode::SUCCESS;

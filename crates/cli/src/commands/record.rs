@@ -109,7 +109,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
                 Live::Before(fact) => {
                     if let Fact::Process(process) = &fact
                         && let Some(container) = observer.introduce_at_start(process.cgroups)
-                        && filter.as_mut().is_none_or(|filter| filter.wants(&container))
+                        && filter
+                            .as_mut()
+                            .is_none_or(|filter| filter.wants(&container))
                     {
                         known.push(Piece::of(&container));
                     }
@@ -130,7 +132,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
                 }
             }
             if let Some(container) = observer.observe(&event)
-                && filter.as_mut().is_none_or(|filter| filter.wants(&container))
+                && filter
+                    .as_mut()
+                    .is_none_or(|filter| filter.wants(&container))
             {
                 put(&Item::Event(container))?;
             }
