@@ -16,6 +16,7 @@ mod observe;
 mod oci;
 mod storage;
 mod watch;
+mod usage;
 
 use std::path::{Path, PathBuf};
 
@@ -24,6 +25,7 @@ use serde_json::Value;
 pub use locate::{Engine, Located, locate};
 pub use metadata::{Metadata, Mount};
 pub use observe::{Observer, Stats};
+pub use usage::Meter;
 
 /// Most bytes of one of the runtimes' files. Real bundles have some ten kilobytes.
 pub const MAX_FILE: u64 = 4 << 20;

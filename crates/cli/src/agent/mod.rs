@@ -63,8 +63,8 @@ pub(crate) fn run(origin: Origin, limit: Option<Duration>) -> anyhow::Result<Exi
     let count = ready.set.len();
     let stages = stage::all(&config, &hostname, &log)?;
     let mut pipeline = Pipeline::new(&config, &hostname, Arc::clone(&ready.set), stages);
-    let interests = pipeline.interests(&ready.set);
-    let (mut sensor, _) = match Sensor::start(&config.sensor, &interests) {
+    let watch = pipeline.watch(&ready.set);
+    let (mut sensor, _) = match Sensor::start(&config.sensor, watch) {
         Ok(started) => started,
         Err(error) => {
             let lacking = privileges::missing();
@@ -198,7 +198,7 @@ fn take_over(pipeline: &mut Pipeline, sensor: &mut Sensor, fresh: Fresh, log: &L
         pipeline.emit.reopen();
     }
     // first watched, then asked for: no rule sees a hole
-    if let Err(error) = sensor.set_interesting(&pipeline.interests(&rules.set)) {
+    if let Err(error) = sensor.watch(pipeline.watch(&rules.set)) {
         log.error(
             "the sensor refuses what the new rules ask for",
             &[("error", &error)],

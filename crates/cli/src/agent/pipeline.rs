@@ -5,7 +5,7 @@ use std::sync::Arc;
 use vedette_container::{Observer, Runtimes};
 use vedette_detect::{Detector, RuleSet};
 use vedette_event::{Extract, Extracted, FieldRef, RawEvent, Value, Values};
-use vedette_sensor::Interest;
+use vedette_sensor::Watch;
 use vedette_sensor::bootstrap::Fact;
 use vedette_state::{Boot, State, View};
 
@@ -62,13 +62,9 @@ impl Pipeline {
     }
 
     /// What the sensor is to watch for these rules and all stages.
-    pub(crate) fn interests(&self, rules: &RuleSet) -> Vec<Interest> {
+    pub(crate) fn watch(&self, rules: &RuleSet) -> Watch {
         let stages = self.stages.iter().filter_map(|stage| stage.rules());
-        let mut all = live::needed(rules);
-        for rules in stages {
-            all.extend(live::needed(rules));
-        }
-        all
+        live::needed(std::iter::once(rules).chain(stages.map(|rules| &**rules)))
     }
 
     /// Something that was there before the first event.

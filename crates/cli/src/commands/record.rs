@@ -12,7 +12,7 @@ use vedette_detect::{Detector, Mode, RuleSet, Settings, TimeStyle};
 use vedette_event::Priority;
 use vedette_rules::catalogue::SYSCALL;
 use vedette_scap::{Compression, Item, Writer};
-use vedette_sensor::Interest;
+use vedette_sensor::Watch;
 use vedette_sensor::bootstrap::Fact;
 
 use vedette_state::{Boot, State};
@@ -98,7 +98,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     // Containers that were there before are told once the lists of processes are complete: events end a list.
     let mut known: Vec<Piece> = Vec::new();
     let stats = live::run(
-        &Interest::everything(),
+        Watch::everything(),
         &until,
         |what| {
             let mut put = |item: &Item<'_>| {
