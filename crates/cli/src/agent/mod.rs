@@ -88,6 +88,7 @@ pub(crate) fn run(origin: Origin, limit: Option<Duration>) -> anyhow::Result<Exi
     Scan::default().run(&mut |fact| pipeline.before(&fact));
     // Reading that needed privileges. Threads that are started from here on have none to lose.
     give_up_privileges(&config, &pipeline, &log)?;
+    pipeline.observer.watch();
     pipeline.emit.apply(&config)?;
     if let Some(server) = &config.server {
         pipeline.emit.ship_to(server)?;

@@ -94,6 +94,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let mut events = 0u64;
     let mut filter = args.filter.as_deref().map(Filter::new).transpose()?;
     let mut observer = Observer::new(Runtimes::new("/")).with_wait(CONTAINER_WAIT);
+    observer.watch();
     // Containers that were there before are told once the lists of processes are complete: events end a list.
     let mut known: Vec<Piece> = Vec::new();
     let stats = live::run(
