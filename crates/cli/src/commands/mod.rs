@@ -7,6 +7,7 @@ mod events;
 mod falco;
 mod fields;
 mod lab;
+mod miner;
 mod netpol;
 mod posture;
 mod prove;
@@ -61,6 +62,8 @@ enum Command {
     Fields(fields::Args),
     #[command(subcommand)]
     Lab(Box<lab::Lab>),
+    #[command(subcommand)]
+    Miner(miner::Miner),
     /// Network policies: who may talk to whom, and which clause decided
     Netpol(netpol::Args),
     /// Posture of manifests and cluster dumps: benchmarks, Pod Security Standards, verified fixes
@@ -89,6 +92,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Falco(args) => falco::run(&args),
         Command::Fields(args) => fields::run(&args),
         Command::Lab(command) => lab::run(&command),
+        Command::Miner(command) => miner::run(&command),
         Command::Netpol(args) => netpol::run(&args),
         Command::Posture(command) => posture::run(*command),
         Command::Prove(args) => prove::run(&args),

@@ -147,7 +147,12 @@ impl Filter {
 
     /// Whether a record passes.
     pub fn matches(&self, subject: &Subject<'_>) -> bool {
-        self.is_all() || Naive::default().matches(&self.expr, subject)
+        self.matches_with(&mut Naive::default(), subject)
+    }
+
+    /// As [`Filter::matches`], with an evaluator that keeps its patterns between records.
+    pub fn matches_with(&self, naive: &mut Naive, subject: &Subject<'_>) -> bool {
+        self.is_all() || naive.matches(&self.expr, subject)
     }
 }
 
