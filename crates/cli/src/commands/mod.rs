@@ -14,6 +14,7 @@ mod prove;
 mod record;
 mod replay;
 mod rules;
+mod store;
 
 use std::process::ExitCode;
 
@@ -73,6 +74,7 @@ enum Command {
     Record(record::Args),
     Replay(Box<replay::Args>),
     Rules(rules::Args),
+    Store(store::Args),
 }
 
 /// Runs the command line and turns the outcome into an exit code.
@@ -99,6 +101,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Record(args) => record::run(&args),
         Command::Replay(args) => replay::run(&args),
         Command::Rules(args) => rules::run(&args),
+        Command::Store(args) => store::run(&args),
     };
     outcome.unwrap_or_else(|error| report(&error))
 }
