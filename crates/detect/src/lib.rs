@@ -6,6 +6,7 @@
 mod activity;
 mod detector;
 mod finding;
+pub mod policy;
 mod redact;
 mod ruleset;
 

@@ -10,6 +10,7 @@ mod events;
 mod falco;
 mod fields;
 mod lab;
+mod miner;
 mod netpol;
 mod nodes;
 mod policies;
@@ -18,6 +19,7 @@ mod prove;
 mod record;
 mod replay;
 mod rules;
+mod store;
 mod server;
 mod tree;
 mod up;
@@ -72,6 +74,8 @@ enum Command {
     Fields(fields::Args),
     #[command(subcommand)]
     Lab(Box<lab::Lab>),
+    #[command(subcommand)]
+    Miner(miner::Miner),
     /// Network policies: who may talk to whom, and which clause decided
     Netpol(netpol::Args),
     Nodes(nodes::Args),
@@ -83,6 +87,7 @@ enum Command {
     Record(record::Args),
     Replay(Box<replay::Args>),
     Rules(rules::Args),
+    Store(store::Args),
     Server(Box<server::Args>),
     Tree(tree::Args),
     Up(Box<up::Args>),
@@ -108,6 +113,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Falco(args) => falco::run(&args),
         Command::Fields(args) => fields::run(&args),
         Command::Lab(command) => lab::run(&command),
+        Command::Miner(command) => miner::run(&command),
         Command::Netpol(args) => netpol::run(&args),
         Command::Nodes(args) => nodes::run(&args),
         Command::Policies(args) => policies::run(&args),
@@ -116,6 +122,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Record(args) => record::run(&args),
         Command::Replay(args) => replay::run(&args),
         Command::Rules(args) => rules::run(&args),
+        Command::Store(args) => store::run(&args),
         Command::Server(args) => server::run(&args),
         Command::Tree(args) => tree::run(&args),
         Command::Up(args) => up::run(&args),
@@ -130,9 +137,13 @@ pub(crate) fn main() -> ExitCode {
 )]
 fn report(error: &anyhow::Error) -> ExitCode {
     let closed = error.chain().any(|cause| {
-        cause
+        let io = cause
             .downcast_ref::<std::io::Error>()
-            .is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe)
+            .map(std::io::Error::kind);
+        let json = cause
+            .downcast_ref::<serde_json::Error>()
+            .and_then(serde_json::Error::io_error_kind);
+        io.or(json) == Some(std::io::ErrorKind::BrokenPipe)
     });
     if closed {
         return ExitCode::SUCCESS;
