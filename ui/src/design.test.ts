@@ -17,7 +17,7 @@ it.each(files)("%s has no raw colour and no inline style", (name) => {
 it("has every token that is named", () => {
   const tokens = readFileSync("src/tokens.css", "utf8");
   const known = new Set(tokens.match(/--[\w-]+(?=:)/g));
-  const local = new Set(["--columns", "--tone"]);
+  const local = new Set(["--columns", "--tone", "--time"]);
   const named = files.flatMap((name) => [...readFileSync(`src/${name}`, "utf8").matchAll(/var\((--[\w-]+)/g)].map((match) => match[1] ?? ""));
   expect([...new Set(named)].filter((name) => !known.has(name) && !local.has(name))).toEqual([]);
 });
