@@ -28,6 +28,7 @@ const ROOMS: &[(&str, u8, &[&str])] = &[
     ("sensor", 2, &[]),
     ("container", 2, &[]),
     ("outputs", 2, &[]),
+    ("intake", 2, &[]),
     ("testkit", 2, &["event"]),
     ("cli", 3, &[]),
 ];
