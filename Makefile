@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 # What the build and the tests use beyond Rust; looked for by command so that other distributions are left alone.
-PACKAGES := gcc make clang llvm libelf-dev zlib1g-dev pkg-config zstd python3 valgrind
+PACKAGES := gcc make clang llvm libelf-dev zlib1g-dev pkg-config zstd python3 python3-venv valgrind
 
 .PHONY: help setup demo test lint bench fuzz build
 

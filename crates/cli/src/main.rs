@@ -2,6 +2,7 @@
 
 mod accounts;
 mod commands;
+mod findings;
 mod hostname;
 mod input;
 mod live;

@@ -5,6 +5,7 @@ mod doctor;
 mod events;
 mod falco;
 mod fields;
+mod findings;
 mod netpol;
 mod posture;
 mod record;
@@ -53,6 +54,7 @@ enum Command {
     Events(events::Args),
     Falco(falco::Args),
     Fields(fields::Args),
+    Findings(Box<findings::Args>),
     /// Network policies: who may talk to whom, and which clause decided
     Netpol(netpol::Args),
     /// Posture of manifests and cluster dumps: benchmarks, Pod Security Standards, verified fixes
@@ -78,6 +80,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Events(args) => events::run(&args),
         Command::Falco(args) => falco::run(&args),
         Command::Fields(args) => fields::run(&args),
+        Command::Findings(args) => findings::run(&args),
         Command::Netpol(args) => netpol::run(&args),
         Command::Posture(command) => posture::run(*command),
         Command::Record(args) => record::run(&args),
@@ -85,6 +88,16 @@ pub(crate) fn main() -> ExitCode {
         Command::Rules(args) => rules::run(&args),
     };
     outcome.unwrap_or_else(|error| report(&error))
+}
+
+/// Writes a line about the run to standard error; text from outside is made harmless.
+pub(crate) fn say(text: &str) -> std::io::Result<()> {
+    use std::io::Write;
+    writeln!(
+        std::io::stderr().lock(),
+        "vedette: {}",
+        crate::table::visible(text)
+    )
 }
 
 /// Prints an error as one chain. A closed pipe on our output is not an error: the reader had enough.
