@@ -3,6 +3,7 @@
 mod accounts;
 mod agent;
 mod commands;
+mod findings;
 mod hostname;
 mod input;
 mod live;

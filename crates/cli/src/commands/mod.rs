@@ -11,6 +11,7 @@ mod falco;
 mod fields;
 mod lab;
 mod miner;
+mod findings;
 mod netpol;
 mod nodes;
 mod policies;
@@ -76,6 +77,7 @@ enum Command {
     Lab(Box<lab::Lab>),
     #[command(subcommand)]
     Miner(miner::Miner),
+    Findings(Box<findings::Args>),
     /// Network policies: who may talk to whom, and which clause decided
     Netpol(netpol::Args),
     Nodes(nodes::Args),
@@ -114,6 +116,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Fields(args) => fields::run(&args),
         Command::Lab(command) => lab::run(&command),
         Command::Miner(command) => miner::run(&command),
+        Command::Findings(args) => findings::run(&args),
         Command::Netpol(args) => netpol::run(&args),
         Command::Nodes(args) => nodes::run(&args),
         Command::Policies(args) => policies::run(&args),
@@ -128,6 +131,16 @@ pub(crate) fn main() -> ExitCode {
         Command::Up(args) => up::run(&args),
     };
     outcome.unwrap_or_else(|error| report(&error))
+}
+
+/// Writes a line about the run to standard error; text from outside is made harmless.
+pub(crate) fn say(text: &str) -> std::io::Result<()> {
+    use std::io::Write;
+    writeln!(
+        std::io::stderr().lock(),
+        "vedette: {}",
+        crate::table::visible(text)
+    )
 }
 
 /// Prints an error as one chain. A closed pipe on our output is not an error: the reader had enough.
