@@ -6,6 +6,7 @@ mod commands;
 mod hostname;
 mod input;
 mod live;
+mod policyfiles;
 mod replay;
 mod rulefiles;
 mod sources;

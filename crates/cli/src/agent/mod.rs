@@ -8,6 +8,7 @@ pub(crate) mod capture;
 pub(crate) mod config;
 mod emit;
 mod figures;
+mod guard;
 mod http;
 mod log;
 mod metrics;
@@ -19,6 +20,7 @@ mod sandbox;
 mod server;
 mod stage;
 mod tree;
+pub(crate) mod workload;
 
 use std::process::ExitCode;
 use std::sync::Arc;

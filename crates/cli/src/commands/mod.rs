@@ -8,6 +8,7 @@ mod falco;
 mod fields;
 mod lab;
 mod netpol;
+mod policy;
 mod posture;
 mod prove;
 mod record;
@@ -63,6 +64,7 @@ enum Command {
     Lab(Box<lab::Lab>),
     /// Network policies: who may talk to whom, and which clause decided
     Netpol(netpol::Args),
+    Policy(policy::Args),
     /// Posture of manifests and cluster dumps: benchmarks, Pod Security Standards, verified fixes
     #[command(subcommand)]
     Posture(Box<posture::Posture>),
@@ -90,6 +92,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Fields(args) => fields::run(&args),
         Command::Lab(command) => lab::run(&command),
         Command::Netpol(args) => netpol::run(&args),
+        Command::Policy(args) => policy::run(&args),
         Command::Posture(command) => posture::run(*command),
         Command::Prove(args) => prove::run(&args),
         Command::Record(args) => record::run(&args),
