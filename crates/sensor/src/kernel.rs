@@ -75,6 +75,22 @@ fn collect(_: PrintLevel, text: String) {
     }
 }
 
+/// Does something while what libbpf says is collected, see [`collected`].
+pub(crate) fn collecting<T>(what: impl FnOnce() -> T) -> T {
+    if let Ok(mut log) = LOG.lock() {
+        log.clear();
+    }
+    let previous = set_print(Some((PrintLevel::Warn, collect)));
+    let done = what();
+    set_print(previous);
+    done
+}
+
+/// The end of what libbpf said.
+pub(crate) fn collected() -> String {
+    LOG.lock().map(|l| l.join("\n")).unwrap_or_default()
+}
+
 /// Everything the kernel holds for us; gone when this is dropped.
 pub(crate) struct Kernel {
     // Links go first, so that no program runs while the maps go.
@@ -92,19 +108,13 @@ pub(crate) struct Kernel {
 impl Kernel {
     /// Loads the object, fills its tables and makes the rings. Nothing is attached yet.
     pub(crate) fn load(config: &Config, cpus: u32) -> Result<(Self, Vec<Ring>), Error> {
-        if let Ok(mut log) = LOG.lock() {
-            log.clear();
-        }
-        let previous = set_print(Some((PrintLevel::Warn, collect)));
-        let loaded = Self::load_quietly(config, cpus);
-        set_print(previous);
-        loaded
+        collecting(|| Self::load_quietly(config, cpus))
     }
 
     fn load_quietly(config: &Config, cpus: u32) -> Result<(Self, Vec<Ring>), Error> {
         let refused = |source| Error::Load {
             source,
-            log: LOG.lock().map(|l| l.join("\n")).unwrap_or_default(),
+            log: collected(),
         };
         let tracepoints = Tracepoints::look_up(OPTIONAL);
         let ring_count = cpus.div_ceil(config.cpus_per_ring.max(1));

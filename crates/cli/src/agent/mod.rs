@@ -9,6 +9,7 @@ pub(crate) mod config;
 mod emit;
 mod figures;
 mod heartbeat;
+mod guard;
 mod http;
 mod log;
 mod metrics;
@@ -21,6 +22,7 @@ mod sandbox;
 mod server;
 mod stage;
 mod tree;
+pub(crate) mod workload;
 
 use std::process::ExitCode;
 use std::sync::Arc;

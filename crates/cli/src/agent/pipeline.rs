@@ -119,7 +119,7 @@ impl Pipeline {
             }
             let actions = stages
                 .iter_mut()
-                .filter_map(|stage| stage.alert(&alert, rules, &view))
+                .flat_map(|stage| stage.alert(&alert, rules, &view))
                 .collect();
             let condition = rules.condition(&alert.rule);
             emit.alert(alert, condition, actions, &view);
