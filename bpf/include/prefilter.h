@@ -368,6 +368,8 @@ __noinline int open_matters(u32 event)
 		if (labels < 0)
 			return 1;
 		pair = (labels >> 8 & 0xff) * FLOATING_LABELS + (labels & (FLOATING_LABELS - 1));
+		/* or the compiler drops the mask below, which kernels before 6.6 need to see */
+		barrier_var(pair);
 		if (in_set(f, f->verdicts[pair & (ANCHORED_LABELS * FLOATING_LABELS - 1)], class))
 			return 1;
 	}

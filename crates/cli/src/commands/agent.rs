@@ -102,6 +102,10 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
                     state.boot(&boot(&fact));
                     return Ok(());
                 }
+                Live::Earlier(event) => {
+                    state.apply(&event);
+                    return Ok(());
+                }
                 Live::Event(event) => event,
             };
             if reload.swap(false, Relaxed) {

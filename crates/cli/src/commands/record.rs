@@ -102,7 +102,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
                     }
                     item
                 }
-                Live::Event(event) => {
+                // Everything is traced, so nothing is told late.
+                Live::Event(event) | Live::Earlier(event) => {
                     if filter.as_mut().is_some_and(|filter| !filter.wants(&event)) {
                         return Ok(());
                     }
