@@ -338,6 +338,7 @@ INLINE void send(struct scratch *s)
 	}
 	if (bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA) - settings.wake_bytes < WAKE_SPAN)
 		wake = BPF_RB_FORCE_WAKEUP;
+	barrier_var(len); /* or the compiler drops the mask below, which kernels before 6.6 need to see */
 	if (bpf_ringbuf_output(ring, s->rec, len & (MAX_RECORD - 1), wake)) {
 		c->dropped[DROP_RING_FULL]++;
 		return;

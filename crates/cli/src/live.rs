@@ -1,6 +1,5 @@
 //! The live sensor at work: what was there before, then every event, until a signal or a limit ends it.
 
-use std::cell::RefCell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
@@ -9,7 +8,7 @@ use anyhow::Context;
 use vedette_detect::RuleSet;
 use vedette_event::RawEvent;
 use vedette_sensor::bootstrap::{Fact, Scan};
-use vedette_sensor::{Config, Origin, Sensor, Stats};
+use vedette_sensor::{Config, Origin, Sensor, Stats, Watch};
 
 /// Longest pause when no event is ready. A ring that fills up ends it sooner.
 const PAUSE: Duration = Duration::from_millis(10);
@@ -50,7 +49,8 @@ impl Until {
         self.stop.store(true, Relaxed);
     }
 
-    fn reached(&self) -> bool {
+    /// Whether the run is to end.
+    pub(crate) fn reached(&self) -> bool {
         self.stop.load(Relaxed)
             || self
                 .deadline
@@ -58,46 +58,20 @@ impl Until {
     }
 }
 
-/// What the sensor is to trace; may be changed while it runs.
-pub(crate) struct Watch {
-    next: RefCell<Option<vedette_sensor::Watch>>,
-}
-
-impl Watch {
-    /// Everything that the sensor can tell.
-    pub(crate) fn everything() -> Self {
-        Self {
-            next: RefCell::new(Some(vedette_sensor::Watch::everything())),
-        }
-    }
-
-    /// What these rules and the state behind their fields need.
-    pub(crate) fn rules(rules: &RuleSet) -> Self {
-        Self {
-            next: RefCell::new(Some(needed(rules))),
-        }
-    }
-
-    /// The rules are others now. Takes effect before more events are taken from the sensor.
-    pub(crate) fn change(&self, rules: &RuleSet) {
-        self.next.replace(Some(needed(rules)));
-    }
-}
-
-fn needed(rules: &RuleSet) -> vedette_sensor::Watch {
-    vedette_sensor::Watch::rules(rules.prefilter())
+/// What these rules and the state behind their fields need.
+pub(crate) fn needed<'a>(sets: impl IntoIterator<Item = &'a RuleSet>) -> Watch {
+    Watch::rules(RuleSet::prefilter(sets))
 }
 
 /// Starts the sensor, tells what was there, then hands out events until the run ends. `idle` is called whenever no event
 /// is ready. The figures of the sensor come back at the end.
 pub(crate) fn run(
-    watch: &Watch,
+    watch: Watch,
     until: &Until,
     mut sink: impl FnMut(Live<'_>) -> anyhow::Result<()>,
     mut idle: impl FnMut() -> anyhow::Result<()>,
 ) -> anyhow::Result<Stats> {
-    let first = watch.next.take().unwrap_or_default();
-    let (mut sensor, _) = Sensor::start(&Config::default(), first).context(
+    let (mut sensor, _) = Sensor::start(&Config::default(), watch).context(
         "starting the sensor (it needs root, or CAP_BPF and CAP_PERFMON, and a kernel with BTF)",
     )?;
     let mut failure = None;
@@ -118,11 +92,6 @@ pub(crate) fn run(
                 failure = sink(what).err();
             }
         });
-        if let Some(next) = watch.next.take() {
-            sensor
-                .watch(next)
-                .context("telling the sensor what the new rules need")?;
-        }
         if events == 0 {
             idle()?;
             sensor.wait(PAUSE);

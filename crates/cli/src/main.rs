@@ -1,6 +1,7 @@
 //! The `vedette` binary: parses the command line, hands over to one module per subcommand, sets the exit code.
 
 mod accounts;
+mod agent;
 mod commands;
 mod hostname;
 mod input;

@@ -699,7 +699,7 @@ fn compare(rules: &Arc<RuleSet>, seed: u64, what: &str) -> (u64, u64, u64) {
             .collect(),
     };
     let (mut whole, mut filtered) = (Machine::new(rules), Machine::new(rules));
-    let mut model = Model::new(rules.prefilter());
+    let mut model = Model::new(RuleSet::prefilter([&**rules]));
     for num in 1..=EVENTS as u64 {
         let (tid, comm) = stream.next();
         let event = stream.buffer.event(num, num * 1000, tid, 0);

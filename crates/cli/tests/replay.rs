@@ -222,3 +222,41 @@ fn shipped_rules_load_without_complaint_and_pass_their_tests() {
     let tests = vedette(&["rules", "test", rules.to_str().unwrap()]);
     assert!(tests.status.success(), "{}", text(&tests.stdout));
 }
+
+#[test]
+fn records_carry_lineage_reason_and_activity() {
+    let output = vedette(&["replay", demo().to_str().unwrap(), "--records"]);
+    assert!(output.status.success());
+    let records: Vec<Value> = text(&output.stdout)
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let of = |kind: &'static str| records.iter().filter(move |r| r["record"] == kind);
+    let found: Vec<&str> = of("finding").map(|f| f["rule"].as_str().unwrap()).collect();
+    assert_eq!(found, STEPS);
+    for finding in of("finding") {
+        assert_eq!(finding["why"]["holds"], true, "{finding}");
+        assert_eq!(finding["fields"]["container.id"], "5eed0000da7a");
+        let lineage = finding["lineage"].as_array().unwrap();
+        let names: Vec<&str> = lineage
+            .iter()
+            .map(|p| p["name"].as_str().unwrap())
+            .collect();
+        assert_eq!(names.last(), Some(&"sh"), "{finding}");
+        assert_eq!(lineage[0]["pid"], finding["fields"]["proc.pid"]);
+    }
+    let dropped = of("activity").find(|a| a["process"]["cmdline"] == "xmrig --donate-level 1");
+    assert_eq!(dropped.unwrap()["kind"], "command");
+    let written: Vec<&str> = of("activity")
+        .filter(|a| a["kind"] == "file")
+        .filter_map(|a| a["fields"]["fs.path.name"].as_str())
+        .collect();
+    assert!(written.contains(&"/etc/cron.d/demo"), "{written:?}");
+    let mut ids: Vec<&str> = records.iter().map(|r| r["id"].as_str().unwrap()).collect();
+    ids.sort_unstable();
+    let count = ids.len();
+    ids.dedup();
+    assert_eq!(ids.len(), count, "ids are unique");
+    let again = vedette(&["replay", demo().to_str().unwrap(), "--records"]);
+    assert_eq!(again.stdout, output.stdout, "ids are deterministic");
+}

@@ -8,7 +8,7 @@ use vedette_rules::load::{ExtraFormat, LoadedRule};
 use vedette_rules::output::Format;
 use vedette_rules::prefilter::Prefilter;
 use vedette_rules::program::{Mode, Program};
-use vedette_rules::typed::Rule;
+use vedette_rules::typed::{Expr, Rule};
 
 /// How alerts are to be made.
 #[derive(Clone, Debug)]
@@ -100,16 +100,31 @@ impl RuleSet {
         self.rules.is_empty()
     }
 
-    /// What of all that happens can matter to these rules.
-    pub fn prefilter(&self) -> Prefilter {
-        let outputs = self.rules.iter().flat_map(|rule| {
+    /// The condition of the rule of this name, checked and with macros and lists in place.
+    pub fn condition(&self, rule: &str) -> Option<&Expr> {
+        let found = self.typed.iter().find(|known| known.name == rule)?;
+        Some(&found.condition)
+    }
+
+    /// Whether the rule of this name asks for a capture, and how many milliseconds of it after the event; 0 for the
+    /// default.
+    pub fn capture(&self, rule: &str) -> Option<u64> {
+        let found = self.typed.iter().find(|known| known.name == rule)?;
+        found.capture.then_some(found.capture_duration)
+    }
+
+    /// What of all that happens can matter to the rules of these sets.
+    pub fn prefilter<'a>(sets: impl IntoIterator<Item = &'a Self>) -> Prefilter {
+        let sets: Vec<&Self> = sets.into_iter().collect();
+        let rules: Vec<Rule> = sets.iter().flat_map(|set| set.typed.clone()).collect();
+        let outputs = sets.iter().flat_map(|set| &set.rules).flat_map(|rule| {
             let extra = rule.extra.iter().flat_map(|(_, extra)| match extra {
                 ExtraFormat::Field(field) => std::slice::from_ref(&**field),
                 ExtraFormat::Text(format) => format.fields(),
             });
             rule.format.fields().iter().chain(extra)
         });
-        Prefilter::new(&self.typed, outputs)
+        Prefilter::new(&rules, outputs)
     }
 
     /// The compiled program, which knows the event types and fields that matter.

@@ -8,6 +8,7 @@ pub mod boot;
 mod extract;
 mod field;
 mod fields;
+mod finding;
 mod raw;
 mod severity;
 mod table;
@@ -19,6 +20,10 @@ pub use extract::{Extract, StateKey};
 pub use field::{
     ArgKind, FieldArg, FieldClass, FieldError, FieldFlags, FieldId, FieldInfo, FieldRef, Scope,
     all as all_fields, class_of, classes,
+};
+pub use finding::{
+    Action, Activity, ActivityKind, Clause, Finding, Outcome, Process, Record, SCHEMA, Severity,
+    UnknownSeverity, record_id,
 };
 pub use raw::{EventBuf, MAX_PARAMS, Malformed, RawEvent};
 pub use severity::{Priority, UnknownPriority};

@@ -128,21 +128,30 @@ impl Fanout {
                 text: rendered.clone(),
                 priority: alert.priority,
             };
-            let Some(queue) = &channel.queue else {
-                continue;
-            };
-            let lost = match self.full {
-                Full::Wait => queue.send(line).is_err(),
-                Full::Drop => {
-                    matches!(
-                        queue.try_send(line),
-                        Err(TrySendError::Full(_) | TrySendError::Disconnected(_))
-                    )
-                }
-            };
-            if lost {
-                channel.counters.dropped.fetch_add(1, Relaxed);
+            self.queue(channel, line);
+        }
+    }
+
+    /// Hands a line that is rendered already to every output, whatever their filters and formats.
+    pub fn send_line(&self, line: &Line) {
+        for channel in &self.channels {
+            self.queue(channel, line.clone());
+        }
+    }
+
+    fn queue(&self, channel: &Channel, line: Line) {
+        let Some(queue) = &channel.queue else { return };
+        let lost = match self.full {
+            Full::Wait => queue.send(line).is_err(),
+            Full::Drop => {
+                matches!(
+                    queue.try_send(line),
+                    Err(TrySendError::Full(_) | TrySendError::Disconnected(_))
+                )
             }
+        };
+        if lost {
+            channel.counters.dropped.fetch_add(1, Relaxed);
         }
     }
 

@@ -27,6 +27,21 @@ pub struct Http {
     spool: Option<Spool>,
     away_until: Option<Instant>,
     lost: u64,
+    token: Option<String>,
+    spool_first: bool,
+}
+
+/// Whether the other side would refuse the same request again. It would not where it asks for another token, another
+/// address or more patience: that may be mended while the lines wait.
+fn is_final(failure: &ureq::Error) -> bool {
+    matches!(failure, ureq::Error::StatusCode(status @ 400..=499) if !matches!(status, 401 | 403 | 404 | 408 | 425 | 429))
+}
+
+/// A failed request.
+struct Refusal {
+    failure: Failure,
+    /// Another try would end the same.
+    is_final: bool,
 }
 
 impl Http {
@@ -52,26 +67,44 @@ impl Http {
             spool,
             away_until: None,
             lost: 0,
+            token: None,
+            spool_first: false,
         }
     }
 
-    fn post(&self, body: &str) -> Result<(), Failure> {
-        match self
+    /// Sends this token with every request (`Authorization: Bearer`).
+    #[must_use]
+    pub fn with_token(mut self, token: Option<String>) -> Self {
+        self.token = token;
+        self
+    }
+
+    /// Puts every line into the spool before it is sent, so that a line survives this process from then on. Without a
+    /// spool this changes nothing.
+    #[must_use]
+    pub fn through_the_spool(mut self) -> Self {
+        self.spool_first = true;
+        self
+    }
+
+    fn post(&self, body: &str) -> Result<(), Refusal> {
+        let mut request = self
             .agent
             .post(&self.url)
-            .header("Content-Type", self.content_type)
-            .send(body)
-        {
-            Ok(_) => Ok(()),
-            Err(ureq::Error::Io(source)) => Err(Failure::Io {
-                what: format!("posting to {}", self.url),
-                source,
-            }),
-            Err(error) => Err(Failure::Refused(format!(
-                "posting to {}: {error}",
-                self.url
-            ))),
+            .header("Content-Type", self.content_type);
+        if let Some(token) = &self.token {
+            request = request.header("Authorization", format!("Bearer {token}"));
         }
+        let Err(error) = request.send(body) else {
+            return Ok(());
+        };
+        let is_final = is_final(&error);
+        let what = format!("posting to {}", self.url);
+        let failure = match error {
+            ureq::Error::Io(source) => Failure::Io { what, source },
+            error => Failure::Refused(format!("{what}: {error}")),
+        };
+        Err(Refusal { failure, is_final })
     }
 
     fn post_with_retries(&mut self, body: &str) -> Result<(), Failure> {
@@ -79,15 +112,12 @@ impl Http {
         for _ in 1..TRIES {
             match self.post(body) {
                 Ok(()) => return Ok(()),
-                // A request that the other side understood and refused will be refused again.
-                Err(Failure::Refused(text)) if text.contains("status: 4") => {
-                    return Err(Failure::Refused(text));
-                }
+                Err(refusal) if refusal.is_final => return Err(refusal.failure),
                 Err(_) => thread::sleep(pause),
             }
             pause *= 2;
         }
-        self.post(body)
+        self.post(body).map_err(|refusal| refusal.failure)
     }
 
     fn away(&self) -> bool {
@@ -96,21 +126,35 @@ impl Http {
 
     /// Sends what waits in the spool, oldest first, until it is empty or the other side fails.
     fn drain(&mut self) -> Result<(), Failure> {
+        let mut batch = self.batch;
+        let mut given_up = Ok(());
         loop {
-            let batch = self.batch;
             let Some(spool) = &mut self.spool else {
                 return Ok(());
             };
             if spool.is_empty() {
-                return Ok(());
+                return given_up;
             }
             let (lines, mark) = spool.peek(batch)?;
             if lines.is_empty() {
-                return Ok(());
+                return given_up;
             }
-            if let Err(failure) = self.post(&lines.join("\n")) {
-                self.away_until = Some(Instant::now() + AWAY);
-                return Err(failure);
+            match self.post(&lines.join("\n")) {
+                Ok(()) => batch = self.batch,
+                // One bad line must not keep all others waiting for ever: find it, and go on without it.
+                Err(refusal) if refusal.is_final && lines.len() > 1 => {
+                    batch = lines.len() / 2;
+                    continue;
+                }
+                Err(refusal) if refusal.is_final => {
+                    self.lost += 1;
+                    given_up = Err(refusal.failure);
+                    batch = self.batch;
+                }
+                Err(refusal) => {
+                    self.away_until = Some(Instant::now() + AWAY);
+                    return Err(refusal.failure);
+                }
             }
             if let Some(spool) = &mut self.spool {
                 spool.delivered(lines.len(), mark)?;
@@ -125,6 +169,17 @@ impl Output for Http {
     }
 
     fn deliver(&mut self, lines: &[Line]) -> Result<(), Failure> {
+        if self.spool_first
+            && let Some(spool) = &mut self.spool
+        {
+            spool.push(lines.iter().map(|line| line.text.as_str()))?;
+            // in the spool they count as delivered; what becomes of them there is counted apart
+            return if self.away() {
+                Ok(())
+            } else {
+                self.drain().or(Ok(()))
+            };
+        }
         let body = lines
             .iter()
             .map(|line| line.text.as_str())
@@ -245,6 +300,40 @@ mod tests {
         output.deliver(&lines(&["3"])).unwrap();
         let bodies: Vec<_> = received.iter().take(2).map(|(_, body)| body).collect();
         assert_eq!(bodies, ["1\n2", "3"]);
+        assert_eq!(output.put_aside(), (0, 0));
+    }
+
+    #[test]
+    fn through_the_spool_one_bad_line_goes_and_the_others_arrive() {
+        let dir = tempfile::tempdir().unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        // all four, the first half, the second half, its first line, its second line, one more
+        let received = server(listener, vec![400, 200, 400, 400, 200, 200]);
+        let spool = Spool::open(dir.path(), 1 << 20).unwrap();
+        let mut output = Http::new(url, 4, true, Some(spool))
+            .with_token(Some("t0ken".to_owned()))
+            .through_the_spool();
+        output.deliver(&lines(&["1", "2", "bad", "4"])).unwrap();
+        output.deliver(&lines(&["5"])).unwrap();
+        let bodies: Vec<_> = received.iter().take(6).map(|(_, body)| body).collect();
+        assert_eq!(bodies, ["1\n2\nbad\n4", "1\n2", "bad\n4", "bad", "4", "5"]);
+        assert_eq!(output.put_aside(), (0, 1));
+    }
+
+    #[test]
+    fn a_refused_token_keeps_the_lines() {
+        let dir = tempfile::tempdir().unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        let received = server(listener, vec![401, 200]);
+        let spool = Spool::open(dir.path(), 1 << 20).unwrap();
+        let mut output = Http::new(url, 4, true, Some(spool)).through_the_spool();
+        output.deliver(&lines(&["1"])).unwrap();
+        assert_eq!(output.put_aside(), (1, 0));
+        output.away_until = None;
+        output.idle().unwrap();
+        assert_eq!(received.iter().take(2).count(), 2);
         assert_eq!(output.put_aside(), (0, 0));
     }
 

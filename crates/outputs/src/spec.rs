@@ -184,6 +184,11 @@ impl Spec {
         Ok(())
     }
 
+    /// Whether the output starts a program.
+    pub fn is_program(&self) -> bool {
+        matches!(self.target, Target::Program(_))
+    }
+
     /// Opens the output. `format` is what to use when the specification names none.
     ///
     /// # Errors

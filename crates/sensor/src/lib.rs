@@ -29,6 +29,7 @@ mod bell;
 mod btf;
 #[cfg(feature = "live")]
 mod filter;
+pub mod guard;
 #[cfg(feature = "live")]
 mod kernel;
 #[cfg(feature = "live")]

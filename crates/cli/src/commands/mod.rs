@@ -1,17 +1,23 @@
 //! One module per subcommand. Adding one is a file here and a row in [`Command`].
 
 mod agent;
+mod config;
 mod doctor;
 mod events;
 mod falco;
 mod fields;
+mod lab;
+mod miner;
 mod netpol;
 mod posture;
+mod prove;
 mod record;
 mod replay;
 mod rules;
 
 use std::process::ExitCode;
+
+pub(crate) use replay::report_losses;
 
 use clap::{Parser, Subcommand};
 
@@ -49,15 +55,21 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Agent(Box<agent::Args>),
+    Config(config::Args),
     Doctor(doctor::Args),
     Events(events::Args),
     Falco(falco::Args),
     Fields(fields::Args),
+    #[command(subcommand)]
+    Lab(Box<lab::Lab>),
+    #[command(subcommand)]
+    Miner(miner::Miner),
     /// Network policies: who may talk to whom, and which clause decided
     Netpol(netpol::Args),
     /// Posture of manifests and cluster dumps: benchmarks, Pod Security Standards, verified fixes
     #[command(subcommand)]
     Posture(Box<posture::Posture>),
+    Prove(prove::Args),
     Record(record::Args),
     Replay(Box<replay::Args>),
     Rules(rules::Args),
@@ -74,12 +86,16 @@ pub(crate) fn main() -> ExitCode {
     };
     let outcome = match cli.command {
         Command::Agent(args) => agent::run(&args),
+        Command::Config(args) => config::run(&args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Events(args) => events::run(&args),
         Command::Falco(args) => falco::run(&args),
         Command::Fields(args) => fields::run(&args),
+        Command::Lab(command) => lab::run(&command),
+        Command::Miner(command) => miner::run(&command),
         Command::Netpol(args) => netpol::run(&args),
         Command::Posture(command) => posture::run(*command),
+        Command::Prove(args) => prove::run(&args),
         Command::Record(args) => record::run(&args),
         Command::Replay(args) => replay::run(&args),
         Command::Rules(args) => rules::run(&args),

@@ -52,6 +52,9 @@ pub(crate) struct Args {
     /// Print events instead of alerts, those that match FILTER when one is given
     #[arg(long, value_name = "FILTER", num_args = 0..=1, default_missing_value = "")]
     print_events: Option<String>,
+    /// Print findings and activity records instead of alerts, one JSON object a line: what a server takes in
+    #[arg(long, conflicts_with_all = ["print_events", "to", "fail_on", "quiet"])]
+    records: bool,
     /// How --print-events prints an event
     #[arg(long, value_name = "FORMAT", default_value = EVENT_FORMAT)]
     format: String,
@@ -136,9 +139,15 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         rules: compile(&loaded, args, &hostname),
         hostname,
         progress: Arc::new(Progress::default()),
+        records: args.records,
     };
     let prepared = started.elapsed();
-    let (outcome, damages, worst) = replay_all(&plan, args)?;
+    let (outcome, damages, worst) = if args.records {
+        let (outcome, damages) = print_records(&plan)?;
+        (outcome, damages, None)
+    } else {
+        replay_all(&plan, args)?
+    };
     let mut err = std::io::stderr().lock();
     for damage in &damages {
         writeln!(err, "vedette: {damage}")?;
@@ -182,6 +191,20 @@ fn compile(loaded: &Loaded, args: &Args, hostname: &Arc<str>) -> Rules {
             .map(|source| (source.to_owned(), set(source)))
             .collect(),
     )
+}
+
+/// Replays and prints what a server would be sent.
+fn print_records(plan: &Plan) -> anyhow::Result<(Outcome, Vec<String>)> {
+    let mut out = std::io::BufWriter::with_capacity(1 << 16, std::io::stdout().lock());
+    let replayed = replay::records(plan, |record| {
+        serde_json::to_writer(&mut out, &record)?;
+        out.write_all(b"\n")?;
+        Ok(())
+    });
+    let flushed = out.flush();
+    let replayed = replayed?;
+    flushed?;
+    Ok(replayed)
 }
 
 /// Replays, delivers the alerts, and gives the most urgent priority that was seen.

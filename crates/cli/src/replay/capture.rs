@@ -4,26 +4,24 @@ use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
-use vedette_detect::Detector;
-use vedette_event::Alert;
+use vedette_detect::{ActivityLog, Describer, Detector};
 use vedette_scap::{Item, Reader};
 use vedette_state::{Boot, Settings, State};
 
-use super::{Outcome, Plan};
+use super::{Emit, Emitted, Outcome, Plan};
 
 /// Reads a capture, keeps the state, evaluates the rules.
-pub(super) fn replay(
-    plan: &Plan,
-    path: &Path,
-    input: impl Read,
-    emit: &mut dyn FnMut(Alert) -> bool,
-) -> Outcome {
+pub(super) fn replay(plan: &Plan, path: &Path, input: impl Read, emit: Emit<'_>) -> Outcome {
     let mut reader = Reader::new(input);
     let mut state = fresh(&plan.hostname);
     let mut detector = plan
         .rules
         .of(vedette_rules::catalogue::SYSCALL)
         .map(|rules| Detector::new(Arc::clone(rules)));
+    let mut describer = plan.records.then(Describer::default);
+    let mut activities = plan
+        .records
+        .then(|| ActivityLog::new(Arc::clone(&plan.hostname)));
     let mut go_on = true;
     let mut outcome = Outcome::default();
     while go_on {
@@ -56,8 +54,14 @@ pub(super) fn replay(
         };
         outcome.events += 1;
         state.apply(&event);
+        let view = state.view(&event);
         if let Some(detector) = &mut detector {
-            detector.observe(&state.view(&event), |alert| go_on &= emit(alert));
+            super::observe(detector, describer.as_mut(), &view, |emitted| {
+                go_on &= emit(emitted);
+            });
+        }
+        if let Some(activity) = activities.as_mut().and_then(|log| log.observe(&view)) {
+            go_on &= emit(Emitted::Activity(Box::new(activity)));
         }
     }
     let (read, tables) = (reader.stats(), state.stats());

@@ -6,11 +6,10 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use vedette_audit::{Source, Splitter};
-use vedette_detect::Detector;
-use vedette_event::Alert;
+use vedette_detect::{Describer, Detector};
 use vedette_rules::catalogue::SYSCALL;
 
-use super::{Outcome, Plan};
+use super::{Emit, Outcome, Plan};
 
 /// Bytes that are looked at to tell what an input is.
 const HEAD: usize = 64 * 1024;
@@ -48,7 +47,7 @@ pub(super) fn replay(
     path: &Path,
     source: Option<&str>,
     mut input: impl Read,
-    emit: &mut dyn FnMut(Alert) -> bool,
+    emit: Emit<'_>,
 ) -> anyhow::Result<Outcome> {
     let source = match source {
         None => None,
@@ -56,6 +55,7 @@ pub(super) fn replay(
     };
     let mut splitter = Splitter::new(source).with_hostname(&*plan.hostname);
     let mut detector: Option<(Source, Option<Detector>)> = None;
+    let mut describer = plan.records.then(Describer::default);
     let mut go_on = true;
     let mut first_fault = None;
     let mut piece = vec![0; PIECE];
@@ -78,7 +78,9 @@ pub(super) fn replay(
                     detector = Some((kind, rules.map(|rules| Detector::new(Arc::clone(rules)))));
                 }
                 if let Some((_, Some(detector))) = &mut detector {
-                    detector.observe(record, |alert| go_on &= emit(alert));
+                    super::observe(detector, describer.as_mut(), record, |emitted| {
+                        go_on &= emit(emitted);
+                    });
                 }
             }
             Err(fault) => {

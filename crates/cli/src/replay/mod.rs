@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
-use vedette_detect::RuleSet;
-use vedette_event::Alert;
+use vedette_detect::{Describer, Detector, RuleSet};
+use vedette_event::{Activity, Alert, Extract, Finding, Record};
 
 use crate::input::Progress;
 
@@ -35,6 +35,36 @@ pub(crate) struct Plan {
     pub(crate) hostname: Arc<str>,
     /// How far reading is.
     pub(crate) progress: Arc<Progress>,
+    /// Make findings and activity records instead of alerts.
+    pub(crate) records: bool,
+}
+
+/// What a replay brings out: alerts, or records where the plan asks for them.
+enum Emitted {
+    Alert(Alert),
+    Finding(Box<Finding>),
+    Activity(Box<Activity>),
+}
+
+/// Takes what was found; answers whether to go on.
+type Emit<'a> = &'a mut dyn FnMut(Emitted) -> bool;
+
+/// Lets the rules see an event and emits what they find, as the plan asks for it.
+fn observe<E: Extract>(
+    detector: &mut Detector,
+    describer: Option<&mut Describer>,
+    event: &E,
+    mut emit: impl FnMut(Emitted),
+) {
+    let Some(describer) = describer else {
+        detector.observe(event, |alert| emit(Emitted::Alert(alert)));
+        return;
+    };
+    let rules = Arc::clone(detector.rules());
+    detector.observe(event, |alert| {
+        let finding = describer.finding(&alert, rules.condition(&alert.rule), event, 0);
+        emit(Emitted::Finding(Box::new(finding)));
+    });
 }
 
 /// The compiled rules of each source.
@@ -86,7 +116,7 @@ impl Outcome {
 }
 
 enum Message {
-    Alert(Box<Alert>),
+    Emitted(Box<Emitted>),
     Done(Box<anyhow::Result<Outcome>>),
 }
 
@@ -98,6 +128,31 @@ enum Message {
 pub(crate) fn run(
     plan: &Plan,
     mut emit: impl FnMut(Alert) -> anyhow::Result<()>,
+) -> anyhow::Result<(Outcome, Vec<String>)> {
+    run_all(plan, |emitted| match emitted {
+        Emitted::Alert(alert) => emit(alert),
+        Emitted::Finding(_) | Emitted::Activity(_) => Ok(()),
+    })
+}
+
+/// As [`run`], for a plan that asks for records.
+///
+/// # Errors
+/// As [`run`].
+pub(crate) fn records(
+    plan: &Plan,
+    mut emit: impl FnMut(Record) -> anyhow::Result<()>,
+) -> anyhow::Result<(Outcome, Vec<String>)> {
+    run_all(plan, |emitted| match emitted {
+        Emitted::Finding(finding) => emit(Record::Finding(*finding)),
+        Emitted::Activity(activity) => emit(Record::Activity(*activity)),
+        Emitted::Alert(_) => Ok(()),
+    })
+}
+
+fn run_all(
+    plan: &Plan,
+    mut emit: impl FnMut(Emitted) -> anyhow::Result<()>,
 ) -> anyhow::Result<(Outcome, Vec<String>)> {
     let jobs: Vec<&PathBuf> = (0..plan.passes).flat_map(|_| &plan.inputs).collect();
     let threads = plan.threads.clamp(1, jobs.len().max(1));
@@ -115,8 +170,8 @@ pub(crate) fn run(
         let ahead = plan.threads > 1;
         for (index, job) in jobs.iter().enumerate() {
             let mut failure = None;
-            let outcome = replay(plan, job, ahead, &mut |alert| {
-                failure = emit(alert).err();
+            let outcome = replay(plan, job, ahead, &mut |emitted| {
+                failure = emit(emitted).err();
                 failure.is_none()
             })?;
             if let Some(failure) = failure {
@@ -137,8 +192,8 @@ pub(crate) fn run(
                     let index = next.fetch_add(1, Relaxed);
                     let Some(job) = jobs.get(index) else { return };
                     let sender = &senders[index];
-                    let outcome = replay(plan, job, false, &mut |alert| {
-                        sender.send(Message::Alert(Box::new(alert))).is_ok()
+                    let outcome = replay(plan, job, false, &mut |emitted| {
+                        sender.send(Message::Emitted(Box::new(emitted))).is_ok()
                     });
                     let _ = sender.send(Message::Done(Box::new(outcome)));
                 }
@@ -149,7 +204,7 @@ pub(crate) fn run(
             for (index, receiver) in receivers.into_iter().enumerate() {
                 loop {
                     match receiver.recv() {
-                        Ok(Message::Alert(alert)) => emit(*alert)?,
+                        Ok(Message::Emitted(emitted)) => emit(*emitted)?,
                         Ok(Message::Done(outcome)) => {
                             finish((*outcome)?, index);
                             break;
@@ -166,12 +221,7 @@ pub(crate) fn run(
 }
 
 /// One pass over one input; `emit` answers whether to go on.
-fn replay(
-    plan: &Plan,
-    path: &Path,
-    ahead: bool,
-    emit: &mut dyn FnMut(Alert) -> bool,
-) -> anyhow::Result<Outcome> {
+fn replay(plan: &Plan, path: &Path, ahead: bool, emit: Emit<'_>) -> anyhow::Result<Outcome> {
     let mut input = crate::input::open(path, &plan.progress, ahead)?;
     let source = plan.source.as_deref();
     let is_log = if let Some(source) = source {

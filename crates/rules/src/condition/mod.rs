@@ -11,7 +11,7 @@ mod print;
 mod tests;
 
 pub(crate) use lex::{is_bare_word, is_identifier};
-pub use parse::{MAX_DEPTH, SyntaxError, parse, parse_operand};
+pub use parse::{MAX_DEPTH, SyntaxError, parse, parse_naming, parse_operand};
 pub use print::{Printer, quoted};
 
 use crate::typed::{Modifier, Op, Transformer};

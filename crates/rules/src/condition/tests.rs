@@ -1,6 +1,6 @@
 //! Tests of `condition`.
 
-use super::{Expr, Printer, TextId, parse};
+use super::{Expr, Printer, TextId, parse, parse_naming};
 
 fn printed(text: &str) -> Result<String, String> {
     parse(text, TextId::default())
@@ -157,4 +157,17 @@ fn depth_is_bounded_and_nothing_is_half_read() {
     bad("a and", 5);
     bad("a and ", 6);
     bad("= a", 0);
+}
+
+#[test]
+fn names_without_a_dot_are_fields_where_the_caller_says_so() {
+    let names = ["severity", "rule"];
+    let read = |text: &str| parse_naming(text, TextId(0), &names).map(|expr| Printer::print(&expr));
+    assert_eq!(
+        read("severity >= high and not rule contains shell").as_deref(),
+        Ok("(severity >= high and not rule contains shell)")
+    );
+    assert_eq!(read("ruler").as_deref(), Ok("ruler"));
+    assert!(read("rule").is_err(), "a field alone is no condition");
+    assert!(parse("severity >= high", TextId(0)).is_err());
 }

@@ -264,6 +264,7 @@ fn replay_and_report(config: &Config, loaded: &Loaded) -> anyhow::Result<ExitCod
         ),
         hostname,
         progress: Arc::new(Progress::default()),
+        records: false,
     };
     let json = config.bool("json_output", false);
     let keys = JsonKeys {

@@ -225,6 +225,7 @@ impl Bench {
             rules: Rules(self.rules.0.clone()),
             hostname: "test".into(),
             progress: Arc::new(input::Progress::default()),
+            records: false,
         };
         let mut fired = Vec::new();
         let (_, damages) = replay::run(&plan, |alert| {

@@ -20,7 +20,13 @@ impl Parser<'_> {
             });
         }
         let (op_text, op, rhs) = if let Some((text, op)) = self.plain_op(NUM_OPS) {
-            (text, op, self.number_side()?)
+            let named = matches!(&lhs, Operand::Field(field) if self.names.contains(&&*field.name));
+            let rhs = if named {
+                self.text_side()?
+            } else {
+                self.number_side()?
+            };
+            (text, op, rhs)
         } else if let Some((text, op)) = self.text_op() {
             (text, op, self.text_side()?)
         } else if let Some((text, op)) = self.plain_op(LIST_OPS) {

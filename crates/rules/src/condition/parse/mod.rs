@@ -26,9 +26,19 @@ pub struct SyntaxError {
 /// # Errors
 /// [`SyntaxError`] for the first place that does not fit.
 pub fn parse(text: &str, id: TextId) -> Result<Expr, SyntaxError> {
+    parse_naming(text, id, &[])
+}
+
+/// As [`parse`], with `names` (identifiers without a dot, which would be macros else) as fields too. Orderings of such a
+/// field take words: `severity >= high`.
+///
+/// # Errors
+/// [`SyntaxError`] for the first place that does not fit.
+pub fn parse_naming(text: &str, id: TextId, names: &[&str]) -> Result<Expr, SyntaxError> {
     let mut parser = Parser {
         cursor: Cursor::new(text, id),
         depth: 0,
+        names,
     };
     if text.trim().is_empty() {
         return parser.fail("the condition is empty", "a comparison, a macro or '('");
@@ -54,6 +64,7 @@ pub fn parse_operand(text: &str, id: TextId) -> Result<(Operand, usize), SyntaxE
     let mut parser = Parser {
         cursor: Cursor::new(text, id),
         depth: 0,
+        names: &[],
     };
     match parser.operand()? {
         Some(operand) => Ok((operand, parser.cursor.pos())),
@@ -64,6 +75,8 @@ pub fn parse_operand(text: &str, id: TextId) -> Result<(Operand, usize), SyntaxE
 struct Parser<'a> {
     cursor: Cursor<'a>,
     depth: usize,
+    /// Identifiers that are fields although they hold no dot.
+    names: &'a [&'a str],
 }
 
 type Parsed<T> = Result<T, SyntaxError>;
@@ -205,6 +218,14 @@ impl Parser<'_> {
             return self
                 .field(name, start)
                 .map(|field| Some(Operand::Field(field)));
+        }
+        if let Some(name) = self.cursor.identifier() {
+            if self.names.contains(&name) {
+                return self
+                    .field(name, start)
+                    .map(|field| Some(Operand::Field(field)));
+            }
+            self.cursor.back_to(start);
         }
         match self.transformer() {
             Some(transformer) => self

@@ -1,0 +1,196 @@
+//! `vedette lab run`.
+
+use std::collections::BTreeSet;
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::Duration;
+
+use anyhow::Context;
+use serde_json::json;
+use vedette_lab::Profile;
+use vedette_range::{Outcome, Steps, Verdict};
+
+use super::watch::{Rules, Watch};
+use super::{attack, cannot, confirm, profile, progress, shipped, start};
+use crate::commands::{Listing, exit};
+use crate::live::Until;
+use crate::table::Table;
+
+/// The longest that one profile may take; it takes about 15 seconds.
+const LONGEST: Duration = Duration::from_secs(180);
+
+/// Take the ten steps in each profile and judge them by what the sensor saw
+///
+/// Needs root, runc and a kernel with BTF. Everything runs on a node of namespaces that is removed afterwards. Exit code 0
+/// when every verdict is the expected one and no detection was missed, 1 when not, 3 when the lab cannot run here.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Profile to run; every one when none is given
+    #[arg(short, long, value_name = "PROFILE", value_parser = profile)]
+    profile: Vec<Profile>,
+    /// Do not ask
+    #[arg(short, long)]
+    yes: bool,
+    /// Output format
+    #[arg(short, long, value_enum, default_value_t)]
+    output: Listing,
+    /// Write a capture and the API server's audit log for each profile into this directory
+    #[arg(long, value_name = "DIR")]
+    record: Option<PathBuf>,
+}
+
+/// Runs the subcommand.
+pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    if let Some(code) = cannot()? {
+        return Ok(code);
+    }
+    let profiles = if args.profile.is_empty() {
+        Profile::ALL.to_vec()
+    } else {
+        args.profile.clone()
+    };
+    if !confirm(args.yes, profiles[0])? {
+        return Ok(ExitCode::from(exit::USAGE));
+    }
+    if let Some(directory) = &args.record {
+        std::fs::create_dir_all(directory)
+            .with_context(|| format!("making {}", directory.display()))?;
+    }
+    let steps = shipped()?;
+    let rules = Rules::new(&steps)?;
+    let mut outcomes = Vec::new();
+    let mut lost = 0;
+    for profile in &profiles {
+        progress(&format!("{}: starting the node", profile.name()))?;
+        let (verdicts, missing) = one(args, *profile, &steps, &rules)?;
+        outcomes.extend(verdicts);
+        lost += missing;
+    }
+    let mut out = std::io::stdout().lock();
+    match args.output {
+        Listing::Json => {
+            serde_json::to_writer(&mut out, &json!({"steps": outcomes, "lost": lost}))?;
+            writeln!(out)?;
+        }
+        Listing::Table => out.write_all(text(&steps, &profiles, &outcomes).as_bytes())?,
+    }
+    Ok(if as_expected(&steps, &outcomes) {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(exit::FINDINGS)
+    })
+}
+
+/// One profile: its outcomes and the number of lost events.
+fn one(
+    args: &Args,
+    profile: Profile,
+    steps: &Steps,
+    rules: &Rules,
+) -> anyhow::Result<(Vec<Outcome>, u64)> {
+    // From here on a signal ends the run in good order, so that the node is always taken down.
+    let until = Until::signalled(Some(LONGEST))?;
+    let node = start(profile, steps)?;
+    let recording = args
+        .record
+        .as_ref()
+        .map(|directory| directory.join(format!("{}.scap.gz", profile.name())));
+    let mut watch = Watch::new(&node, steps, rules, recording.as_deref())?;
+    let (ready, gate) = (AtomicBool::new(false), node.gate());
+    let watched = std::thread::scope(|scope| {
+        let attacker = scope.spawn(|| {
+            while !ready.load(Relaxed) && !until.reached() {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            let done = attack::attack(&gate, steps, || !until.reached());
+            if done.is_err() {
+                until.stop();
+            }
+            done
+        });
+        let watched = watch.run(&until, &ready);
+        until.stop();
+        let attacked = attacker
+            .join()
+            .map_err(|_| anyhow::anyhow!("the attack's thread ended by itself"));
+        watched.and_then(|()| attacked?.context("sending the lab's requests"))
+    });
+    let audit = node.audit_log();
+    drop(node);
+    watched?;
+    if let Some(directory) = &args.record {
+        let path = directory.join(format!("{}.audit.json", profile.name()));
+        std::fs::write(&path, audit).with_context(|| format!("writing {}", path.display()))?;
+    }
+    let lost = watch.lost;
+    Ok((watch.verdicts(profile.name()), lost))
+}
+
+/// Whether every verdict is the expected one, and every detection was made.
+pub(super) fn as_expected(steps: &Steps, outcomes: &[Outcome]) -> bool {
+    outcomes.iter().all(|outcome| {
+        let expected = steps
+            .step(outcome.step)
+            .and_then(|step| step.expected.get(&outcome.profile));
+        expected == Some(&outcome.verdict) && outcome.missed.is_empty()
+    })
+}
+
+/// The table of steps and profiles, and what is behind each cell.
+pub(super) fn text(steps: &Steps, profiles: &[Profile], outcomes: &[Outcome]) -> String {
+    let find = |step: u8, profile: &Profile| {
+        outcomes
+            .iter()
+            .find(|outcome| outcome.step == step && outcome.profile == profile.name())
+    };
+    let mut titles = vec!["STEP", "WHAT"];
+    titles.extend(profiles.iter().map(|profile| profile.name()));
+    let mut table = Table::new(&titles);
+    for step in &steps.steps {
+        let mut cells = vec![step.id.to_string(), step.title.clone()];
+        for profile in profiles {
+            cells.push(
+                find(step.id, profile)
+                    .map_or_else(String::new, |outcome| outcome.verdict.to_string()),
+            );
+        }
+        table.row(cells);
+    }
+    let mut out = table.render();
+    for profile in profiles {
+        let mut table = Table::new(&["STEP", "VERDICT", "BECAUSE", "FINDINGS"]);
+        for step in &steps.steps {
+            let Some(outcome) = find(step.id, profile) else {
+                continue;
+            };
+            let because = match (&outcome.by, outcome.verdict) {
+                (Some(by), _) => by.clone(),
+                (None, Verdict::Allowed) => format!(
+                    "{} of {} events seen",
+                    step.evidence.len(),
+                    step.evidence.len()
+                ),
+                (None, _) => String::new(),
+            };
+            let rules: BTreeSet<&str> = outcome
+                .findings
+                .iter()
+                .map(|finding| finding.rule.as_str())
+                .collect();
+            let mut findings = rules.into_iter().collect::<Vec<_>>().join("; ");
+            if !outcome.missed.is_empty() {
+                findings.push_str(&format!(" MISSED: {}", outcome.missed.join("; ")));
+            }
+            table.row([
+                step.id.to_string(),
+                outcome.verdict.to_string(),
+                because,
+                findings,
+            ]);
+        }
+        out.push_str(&format!("\n{}\n{}", profile.name(), table.render()));
+    }
+    out
+}

@@ -1,0 +1,90 @@
+# Makes the throw-away node, inside namespaces of its own (see node.rs). $1: directory with what was prepared; $2: the
+# lab's name, which is also the name of its control group.
+set -eu
+stage=$1
+lab=$2
+root=$stage/root
+
+# Everything of the lab is in one control group, so that its events can be told from all others.
+for hierarchy in /sys/fs/cgroup /sys/fs/cgroup/*; do
+  if [ -e "$hierarchy/cgroup.procs" ]; then
+    mkdir -p "$hierarchy/$lab/node.slice"
+    if [ -e "$hierarchy/cpuset.cpus" ] && [ ! -e "$hierarchy/cgroup.controllers" ]; then
+      for group in "$lab" "$lab/node.slice"; do
+        cat "$hierarchy/cpuset.cpus" > "$hierarchy/$group/cpuset.cpus"
+        cat "$hierarchy/cpuset.mems" > "$hierarchy/$group/cpuset.mems"
+      done
+    fi
+    echo $$ > "$hierarchy/$lab/node.slice/cgroup.procs"
+  fi
+done
+
+mount --make-rprivate /
+# From here on /proc speaks of this process namespace, which `unshare --net` below relies on.
+mount -t proc proc /proc
+# What the node and its containers write lies in memory and goes with the mount namespace.
+mount -t tmpfs -o size=512m,mode=755 range "$stage/memory"
+overlay() { # image, name, mount point
+  mkdir -p "$stage/memory/$2/upper" "$stage/memory/$2/work" "$3"
+  chmod --reference="$stage/images/$1" "$stage/memory/$2/upper"
+  mount -t overlay overlay \
+    -o "lowerdir=$stage/images/$1,upperdir=$stage/memory/$2/upper,workdir=$stage/memory/$2/work" "$3"
+}
+overlay node node "$root"
+mount -t proc proc "$root/proc"
+# The kernel is the real machine's: its settings may be read here, not changed.
+mount -t sysfs -o ro sysfs "$root/sys"
+mount --rbind /sys/fs/cgroup "$root/sys/fs/cgroup"
+mount --bind "$root/proc/sys" "$root/proc/sys"
+mount -o remount,ro,bind "$root/proc/sys"
+if [ -e "$root/proc/sysrq-trigger" ]; then
+  mount --bind /dev/null "$root/proc/sysrq-trigger"
+fi
+mount -t tmpfs -o mode=755,nosuid dev "$root/dev"
+for device in "null 1 3" "zero 1 5" "full 1 7" "random 1 8" "urandom 1 9" "tty 5 0"; do
+  # shellcheck disable=SC2086 # three words
+  set -- $device
+  mknod -m 666 "$root/dev/$1" c "$2" "$3"
+done
+mkdir "$root/dev/pts" "$root/dev/shm" "$root/dev/mqueue"
+mount -t devpts -o newinstance,ptmxmode=0666 devpts "$root/dev/pts"
+ln -s pts/ptmx "$root/dev/ptmx"
+
+# The network: one bridge with the pods' gateway and the addresses of the world outside. There is no way further.
+hostname "$lab"
+ip link set lo up
+ip link add cni0 type bridge
+for address in 10.244.1.1/24 10.96.0.1/32 169.254.169.254/32 203.0.113.10/32 203.0.113.20/32 198.51.100.7/32; do
+  ip address add "$address" dev cni0
+done
+ip link set cni0 up
+
+bundles=$root/run/containerd/io.containerd.runtime.v2.task/k8s.io
+mkdir -p "$bundles" "$root/run/netns" "$root/run/range/steps"
+number=0
+for pod in "$stage"/pods/*; do
+  id=$(cat "$pod/id")
+  number=$((number + 1))
+  mkdir -p "$bundles/$id"
+  cp "$pod/config.json" "$bundles/$id/config.json"
+  overlay "$(cat "$pod/image")" "$id" "$bundles/$id/rootfs"
+  cp "$pod/hosts" "$bundles/$id/hosts"
+  cp -r "$pod/account" "$bundles/$id/account"
+  netns=$root/run/netns/$id
+  : > "$netns"
+  unshare --net="$netns" true
+  ip link add "veth$number" type veth peer name eth0 netns "$netns"
+  ip link set "veth$number" master cni0 up
+  nsenter --net="$netns" sh -c "ip link set lo up && ip address add $(cat "$pod/address")/24 dev eth0 && ip link set eth0 up && ip route add default via 10.244.1.1"
+done
+cp "$stage/containers" "$stage/tokens" "$root/run/range/"
+cp "$stage/start" "$root/run/range/start"
+for mark in $(cat "$stage/marks"); do : > "$root/run/range/steps/$mark"; done
+
+cd "$root"
+mkdir -p .old
+# Capabilities that would reach the real kernel or its devices are gone for good from here on. The shells and the program
+# after the pivot are the node's own.
+exec setpriv \
+  --bounding-set -sys_module,-sys_rawio,-sys_boot,-sys_time,-mknod,-mac_admin,-mac_override,-bpf,-perfmon,-syslog \
+  sh -c 'pivot_root . .old && exec /bin/sh -c "umount -l /.old && rmdir /.old && exec /sbin/init"'
