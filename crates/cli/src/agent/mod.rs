@@ -32,8 +32,8 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use rustix::thread::CapabilitySet;
 use vedette_outputs::Spec;
-use vedette_sensor::Sensor;
 use vedette_sensor::bootstrap::Scan;
+use vedette_sensor::{Origin as How, Sensor};
 
 use crate::commands::exit;
 use crate::commands::report_losses;
@@ -45,8 +45,8 @@ use log::Log;
 use pipeline::Pipeline;
 use reload::{Fresh, Origin};
 
-/// Pause when no event is ready; the sensor holds events back for about as long to put them in order.
-const PAUSE: Duration = Duration::from_millis(2);
+/// Longest pause when no event is ready. A ring that fills up ends it sooner.
+const PAUSE: Duration = Duration::from_millis(10);
 /// How often figures are published.
 const TICK: Duration = Duration::from_secs(1);
 
@@ -124,7 +124,10 @@ pub(crate) fn run(origin: Origin, limit: Option<Duration>) -> anyhow::Result<Exi
             config = take_over(&mut pipeline, &mut sensor, fresh, &log);
             reload.counts.done.fetch_add(1, Relaxed);
         }
-        let events = sensor.poll(|event| pipeline.event(&event));
+        let events = sensor.poll_with_origin(|event, how| match how {
+            How::Kept => pipeline.earlier(&event),
+            _ => pipeline.event(&event),
+        });
         if let Some(error) = pipeline.emit.failure() {
             return Err(error).context("writing to standard output");
         }
@@ -158,7 +161,7 @@ pub(crate) fn run(origin: Origin, limit: Option<Duration>) -> anyhow::Result<Exi
             }
         }
         if events == 0 {
-            std::thread::sleep(PAUSE);
+            sensor.wait(PAUSE);
         }
     }
     let events = pipeline.events;

@@ -126,6 +126,12 @@ impl Pipeline {
         });
     }
 
+    /// An event that happened earlier and that no rule could match then: news to the state, not to the rules, to whom
+    /// the process may look otherwise by now.
+    pub(crate) fn earlier(&mut self, event: &RawEvent<'_>) {
+        self.state.apply(event);
+    }
+
     /// No event is ready.
     pub(crate) fn idle(&mut self) {
         for stage in &mut self.stages {
