@@ -216,6 +216,12 @@ pub(crate) const KEYS: &[Key] = &[
         "Address for /metrics and /healthz, such as 127.0.0.1:9376. Empty: nothing listens.",
     ),
     key(
+        "node",
+        Text(any),
+        "''",
+        "Name of this node in alerts and records; a server expects the name that its token was given for. Empty: FALCO_HOSTNAME, or the host name.",
+    ),
+    key(
         "outputs",
         Texts(output),
         "[]",
