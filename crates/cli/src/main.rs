@@ -3,11 +3,14 @@
 mod accounts;
 mod agent;
 mod commands;
+mod findings;
 mod hostname;
 mod input;
 mod live;
+mod remote;
 mod replay;
 mod rulefiles;
+mod serving;
 mod sources;
 mod table;
 

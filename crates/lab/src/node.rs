@@ -13,7 +13,7 @@ use crate::pod::{self, Pod, Profile};
 use crate::{Gate, PREFIX, image, spec, sweep, tools};
 
 /// How long the node may take to come up. It takes about a second on an idle machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// How long the kernel may take to end all processes of the node.
 const END: Duration = Duration::from_secs(10);
 /// Pause between two looks.

@@ -19,7 +19,7 @@ use crate::live::Until;
 use crate::table::Table;
 
 /// The longest that one profile may take; it takes about 15 seconds.
-const LONGEST: Duration = Duration::from_secs(180);
+const LONGEST: Duration = Duration::from_mins(3);
 
 /// Take the ten steps in each profile and judge them by what the sensor saw
 ///
