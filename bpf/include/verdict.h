@@ -234,9 +234,13 @@ INLINE u32 classify(u32 origin, u32 dev, u32 root_dev)
 	return of;
 }
 
-/* Decides, reports, and says whether to refuse. `file` is NULL where there is none. */
-static __noinline int judge(struct task_struct *t, struct file *file, u32 hook, u32 verdict)
+/* Decides for the current task, reports, and says whether to refuse. The file is 0 where there is none. A function of
+ * the whole object with numbers for arguments, so that the verifier walks it once and not for every hook that calls it.
+ */
+__noinline int judge(u64 file_, u32 hook, u32 verdict)
 {
+	struct task_struct *t = (void *)bpf_get_current_task();
+	struct file *file = (void *)file_;
 	struct scope *scope = scope_of(t);
 	struct guard_event *e;
 	struct file *exe;
@@ -410,9 +414,11 @@ static __noinline bool has_script_ending(struct file *file)
 	return dots && bpf_map_lookup_elem(&endings, &ending);
 }
 
-/* A dropped file that an interpreter is about to run. */
-INLINE int judge_script(struct task_struct *t, struct file *file, u32 verdict)
+/* Whether an interpreter is about to run a dropped file. Walked once, as `judge_file`. */
+__noinline int is_dropped_script(u64 file_)
 {
+	struct task_struct *t = (void *)bpf_get_current_task();
+	struct file *file = (void *)file_;
 	struct scope *scope = scope_of(t);
 	u32 kind, origin;
 
@@ -429,5 +435,10 @@ INLINE int judge_script(struct task_struct *t, struct file *file, u32 verdict)
 	if (kind == INTERPRETER_MULTICALL ? !is_operand(t, file, kind) :
 					    !has_script_ending(file) && !is_operand(t, file, kind))
 		return 0;
-	return judge(t, file, HOOK_SCRIPT, verdict);
+	return 1;
+}
+
+INLINE int judge_script(u64 file, u32 verdict)
+{
+	return is_dropped_script(file) ? judge(file, HOOK_SCRIPT, verdict) : 0;
 }

@@ -8,6 +8,7 @@ mod hostname;
 mod input;
 mod live;
 mod remote;
+mod policyfiles;
 mod replay;
 mod rulefiles;
 mod serving;

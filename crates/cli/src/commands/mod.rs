@@ -15,6 +15,7 @@ mod findings;
 mod netpol;
 mod nodes;
 mod policies;
+mod policy;
 mod posture;
 mod prove;
 mod record;
@@ -82,6 +83,7 @@ enum Command {
     Netpol(netpol::Args),
     Nodes(nodes::Args),
     Policies(policies::Args),
+    Policy(policy::Args),
     /// Posture of manifests and cluster dumps: benchmarks, Pod Security Standards, verified fixes
     #[command(subcommand)]
     Posture(Box<posture::Posture>),
@@ -120,6 +122,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Netpol(args) => netpol::run(&args),
         Command::Nodes(args) => nodes::run(&args),
         Command::Policies(args) => policies::run(&args),
+        Command::Policy(args) => policy::run(&args),
         Command::Posture(command) => posture::run(*command),
         Command::Prove(args) => prove::run(&args),
         Command::Record(args) => record::run(&args),

@@ -111,6 +111,7 @@ impl<'a> Watch<'a> {
             |what| {
                 match what {
                     Live::Before(fact) => self.before(&fact)?,
+                    Live::Earlier(event) => self.earlier(&event)?,
                     Live::Event(event) => {
                         ready.store(true, Relaxed);
                         self.event(&event)?;
@@ -148,6 +149,18 @@ impl<'a> Watch<'a> {
             recording.before(fact, &item, &self.lab)?;
         }
         Ok(())
+    }
+
+    /// An event that is news to the state, not to the rules.
+    fn earlier(&mut self, event: &RawEvent<'_>) -> anyhow::Result<()> {
+        self.state.apply(event);
+        let mut ours = false;
+        let view = self.state.view(event);
+        self.in_lab.observe(&view, |_| ours = true);
+        match &mut self.recording {
+            Some(recording) if ours => recording.event(*event),
+            _ => Ok(()),
+        }
     }
 
     fn event(&mut self, event: &RawEvent<'_>) -> anyhow::Result<()> {
