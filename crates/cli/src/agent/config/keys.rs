@@ -252,6 +252,12 @@ pub(crate) const KEYS: &[Key] = &[
         "Looks every ten seconds for containers that behave like crypto miners.",
     ),
     key(
+        "node",
+        Text(any),
+        "''",
+        "Name of this node in alerts and records; a server expects the name that its token was given for. Empty: FALCO_HOSTNAME, or the host name.",
+    ),
+    key(
         "outputs",
         Texts(output),
         "[]",

@@ -74,6 +74,7 @@ pub(crate) struct Health {
 /// The configuration in the agent's own types.
 #[derive(Clone, Debug)]
 pub(crate) struct Config {
+    pub(crate) node: Option<String>,
     pub(crate) rules: Vec<PathBuf>,
     pub(crate) priority: Priority,
     pub(crate) mode: Mode,
@@ -102,6 +103,7 @@ impl From<&Values> for Config {
         let mib = |path: &str| values.number(path) << 20;
         let set = |path: &str| Some(values.text(path)).filter(|text| !text.is_empty());
         Self {
+            node: set("node").map(str::to_owned),
             rules: values.texts("rules").iter().map(PathBuf::from).collect(),
             priority: values
                 .text("priority")
