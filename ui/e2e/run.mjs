@@ -26,7 +26,7 @@ try {
   const found = await server.api("GET", "/findings?from=2000-01-01T00:00:00Z&order=severity&limit=1");
   server.first = found.items[0];
   if (!server.first) throw new Error("the recording gave no findings");
-  // a little before the recording, so that every screen sees all of it
+  // a little before the recording begins, so that every screen sees all of it
   const oldest = await server.api("GET", "/findings?from=2000-01-01T00:00:00Z&order=oldest&limit=1");
   server.from = new Date(Date.parse(oldest.items[0].time) - 60_000).toISOString();
   server.policy = "policy: e2e-policy\n";

@@ -14,7 +14,7 @@ export class Server {
     const server = new Server();
     server.data = mkdtempSync(join(tmpdir(), "vedette-e2e-"));
     const imports = recordings.flatMap((file) => ["--import", file]);
-    server.child = spawn(binary, ["server", "--data", server.data, "--listen", "127.0.0.1:0", ...imports], { stdio: ["ignore", "pipe", "pipe"] });
+    server.child = spawn(binary, ["server", "--data", server.data, "--listen", "127.0.0.1:0", "--import-as-now", ...imports], { stdio: ["ignore", "pipe", "pipe"] });
     let said = "";
     const ready = new Promise((resolve, reject) => {
       const timer = setTimeout(() => reject(new Error(`the server did not start within ${START_MS / 1000} s:\n${said}`)), START_MS);

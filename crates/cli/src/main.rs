@@ -6,8 +6,10 @@ mod commands;
 mod hostname;
 mod input;
 mod live;
+mod remote;
 mod replay;
 mod rulefiles;
+mod serving;
 mod sources;
 mod table;
 

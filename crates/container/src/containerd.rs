@@ -20,10 +20,23 @@ const PLACES: &[(&str, &str)] = &[
         "var/snap/microk8s/common/var/lib/containerd",
     ),
 ];
-const TASKS: &str = "io.containerd.runtime.v2.task";
+/// Below a state directory: one directory for each namespace, therein one for each container.
+pub(crate) const TASKS: &str = "io.containerd.runtime.v2.task";
 const DATABASE: &str = "io.containerd.metadata.v1.bolt/meta.db";
 /// Most namespaces of containerd that are looked through.
 const MAX_NAMESPACES: usize = 64;
+
+/// The directories in which namespaces and containers appear.
+pub(crate) fn places(root: &Path) -> Vec<PathBuf> {
+    let mut out = Vec::new();
+    for (state, _) in PLACES {
+        let tasks = root.join(state).join(TASKS);
+        let namespaces = std::fs::read_dir(&tasks).into_iter().flatten().flatten();
+        out.extend(namespaces.take(MAX_NAMESPACES).map(|entry| entry.path()));
+        out.push(tasks);
+    }
+    out
+}
 
 pub(crate) fn find(root: &Path, id: &str) -> Option<Metadata> {
     for (state, store) in PLACES {

@@ -15,6 +15,7 @@ mod metadata;
 mod observe;
 mod oci;
 mod storage;
+mod watch;
 mod usage;
 
 use std::path::{Path, PathBuf};

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use vedette_event::{EventBuf, EventType, RawEvent};
 
+use crate::watch::Watch;
 use crate::{Located, Metadata, Runtimes, locate};
 
 /// Most containers that are remembered; the ones seen longest ago go first.
@@ -36,6 +37,8 @@ pub struct Stats {
 struct Known {
     found: bool,
     tries: u8,
+    /// Whether its events have waited for its runtime already.
+    waited: bool,
     /// Event time before which it is not looked for again.
     next: u64,
     seen: u64,
@@ -50,6 +53,7 @@ pub struct Observer {
     stats: Stats,
     clock: u64,
     wait: Duration,
+    watch: Watch,
     /// When the current second of waiting began, and how much of it is used up.
     second: Instant,
     used: Duration,
@@ -94,6 +98,7 @@ impl Observer {
             stats: Stats::default(),
             clock: 0,
             wait: Duration::ZERO,
+            watch: Watch::default(),
             second: Instant::now(),
             used: Duration::ZERO,
             buf: EventBuf::default(),
@@ -107,6 +112,12 @@ impl Observer {
         self
     }
 
+    /// From now on also looks at containers when their runtimes make them, on a thread of its own, so that those are known
+    /// which are gone when their first event is handled.
+    pub fn watch(&mut self) {
+        self.watch = Watch::start(self.runtimes.clone());
+    }
+
     /// Counters.
     pub fn stats(&self) -> Stats {
         self.stats
@@ -118,41 +129,49 @@ impl Observer {
         if !self.kinds.process.contains(&event.kind) {
             return None;
         }
-        let metadata = self.introduce(event.param(CGROUPS)?, event.ts)?;
+        // What a runtime's own helper does in the container's control group comes before its files are complete; the
+        // first program is what must not go by unknown.
+        let is_exec = self.kinds.process[..2].contains(&event.kind);
+        let metadata = self.introduce(event.param(CGROUPS)?, event.ts, is_exec)?;
         Some(self.event(&metadata, event.ts))
     }
 
     /// As [`Self::observe`], for a process that was there before the first event, by its control groups.
     pub fn introduce_at_start(&mut self, cgroups: &[u8]) -> Option<RawEvent<'_>> {
-        let metadata = self.introduce(cgroups, 0)?;
+        let metadata = self.introduce(cgroups, 0, false)?;
         Some(self.event(&metadata, 0))
     }
 
-    /// The container of these control groups, if it is new and described. `now` is the event's time.
-    pub fn introduce(&mut self, cgroups: &[u8], now: u64) -> Option<Metadata> {
+    /// The container of these control groups, if it is new and described. `now` is the event's time, `is_exec` whether a
+    /// program was started: the first time this waits, where the container is one for certain.
+    pub fn introduce(&mut self, cgroups: &[u8], now: u64, is_exec: bool) -> Option<Metadata> {
         let located = locate(cgroups)?;
         self.clock += 1;
         let clock = self.clock;
         let known = self.known.get_mut(located.id.as_str());
         let is_new = known.is_none();
+        let mut wait = is_exec && located.is_certain;
         if let Some(known) = known {
             known.seen = clock;
-            if known.found || known.tries >= MAX_TRIES || now < known.next {
+            wait &= !known.waited;
+            if known.found || (!wait && (known.tries >= MAX_TRIES || now < known.next)) {
                 return None;
             }
         }
-        let mut metadata = self.runtimes.find(&located);
-        if metadata.is_none() && is_new && located.is_certain {
+        let mut metadata = self.find(&located);
+        if metadata.is_none() && wait {
             metadata = self.wait_for(&located);
         }
         let known = self.known.entry(located.id).or_insert(Known {
             found: false,
             tries: 0,
+            waited: false,
             next: 0,
             seen: clock,
         });
+        known.waited |= wait;
         known.next = now.saturating_add(FIRST_PAUSE << known.tries);
-        known.tries += 1;
+        known.tries = (known.tries + 1).min(MAX_TRIES);
         known.found = metadata.is_some();
         if metadata.is_some() {
             self.stats.found += 1;
@@ -170,6 +189,12 @@ impl Observer {
         metadata
     }
 
+    fn find(&self, located: &Located) -> Option<Metadata> {
+        self.watch
+            .take(&located.id)
+            .or_else(|| self.runtimes.find(located))
+    }
+
     /// Looks again until the time for it is used up.
     fn wait_for(&mut self, located: &Located) -> Option<Metadata> {
         let begun = Instant::now();
@@ -181,7 +206,7 @@ impl Observer {
         let mut found = None;
         while found.is_none() && begun.elapsed() < patience {
             std::thread::sleep(STEP);
-            found = self.runtimes.find(located);
+            found = self.find(located);
         }
         self.used += begun.elapsed();
         self.stats.waited += begun.elapsed();

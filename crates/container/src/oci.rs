@@ -10,7 +10,7 @@ use crate::locate::Engine;
 use crate::metadata::{CPU_PERIOD, CPU_SHARES, MAX_ENTRIES, Metadata, Mount, redacted};
 
 /// Where the low-level runtimes keep their state when nobody tells them another place.
-const STATES: &[&str] = &["run/runc", "run/crun"];
+pub(crate) const STATES: &[&str] = &["run/runc", "run/crun"];
 
 pub(crate) fn find(root: &Path, id: &str) -> Option<Metadata> {
     STATES

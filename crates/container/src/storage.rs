@@ -10,7 +10,7 @@ use crate::locate::Engine;
 use crate::metadata::Metadata;
 use crate::oci::{created, from_spec};
 
-const STORAGE: &str = "var/lib/containers/storage/overlay-containers";
+pub(crate) const STORAGE: &str = "var/lib/containers/storage/overlay-containers";
 const IMAGES: &str = "var/lib/containers/storage/overlay-images/images.json";
 
 pub(crate) fn find(root: &Path, id: &str) -> Option<Metadata> {

@@ -1,12 +1,17 @@
 //! What a control group uses: the counters that cost next to nothing to read.
 
+use std::collections::BTreeMap;
 use std::fs;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use vedette_miner::{Task, Usage};
 
 /// Processes and threads that are looked at in a group; more than these say no more.
 const MAX_TASKS: usize = 4096;
+
+/// Containers that are told; a node has some hundred.
+const MAX_CONTAINERS: usize = 4096;
 
 /// Nanoseconds of a clock tick. The kernel's USER_HZ is 100 on every architecture we build for.
 const TICK: u64 = 10_000_000;
@@ -63,6 +68,62 @@ impl Meter {
             }
         }
         Some(usage)
+    }
+
+    /// The containers that have processes now, each with the ids of those.
+    pub fn containers(&self) -> BTreeMap<String, Vec<i64>> {
+        let mut out: BTreeMap<String, Vec<i64>> = BTreeMap::new();
+        let Ok(entries) = fs::read_dir(&self.proc) else {
+            return out;
+        };
+        for entry in entries.flatten() {
+            let Some(pid) = entry
+                .file_name()
+                .to_str()
+                .and_then(|name| name.parse().ok())
+            else {
+                continue;
+            };
+            let Ok(groups) = fs::read_to_string(entry.path().join("cgroup")) else {
+                continue;
+            };
+            // as events carry it: `controllers=path`, each closed by a NUL
+            let mut list = Vec::with_capacity(groups.len());
+            for line in groups.lines() {
+                if let Some((controllers, path)) = line
+                    .split_once(':')
+                    .and_then(|(_, rest)| rest.split_once(':'))
+                {
+                    list.extend_from_slice(controllers.as_bytes());
+                    list.push(b'=');
+                    list.extend_from_slice(path.as_bytes());
+                    list.push(0);
+                }
+            }
+            if let Some(located) = crate::locate(&list)
+                && (out.len() < MAX_CONTAINERS || out.contains_key(&located.id))
+            {
+                out.entry(located.id).or_default().push(pid);
+            }
+        }
+        out
+    }
+
+    /// Far ends of the established TCP connections in the network namespace of a process, loopback left out.
+    pub fn peers(&self, pid: i64) -> Vec<SocketAddr> {
+        let net = self.proc.join(pid.to_string()).join("net");
+        ["tcp", "tcp6"]
+            .iter()
+            .filter_map(|file| fs::read_to_string(net.join(file)).ok())
+            .flat_map(|text| {
+                text.lines()
+                    .skip(1)
+                    .take(MAX_TASKS)
+                    .filter_map(peer)
+                    .collect::<Vec<_>>()
+            })
+            .filter(|peer| !peer.ip().to_canonical().is_loopback())
+            .collect()
     }
 
     /// Processor time of a group in nanoseconds, and the kernel's part of it; `text` is `/proc/PID/cgroup`.
@@ -138,6 +199,29 @@ fn task(dir: &Path) -> Option<Task> {
     })
 }
 
+/// The far end of a line of `/proc/net/tcp` that is established (state 01). Addresses are hexadecimal words in the
+/// machine's byte order. Source: proc_net_tcp in the kernel's documentation.
+fn peer(line: &str) -> Option<SocketAddr> {
+    let mut words = line.split_ascii_whitespace().skip(2);
+    let (far, state) = (words.next()?, words.next()?);
+    if state != "01" {
+        return None;
+    }
+    let (ip, port) = far.split_once(':')?;
+    let port = u16::from_str_radix(port, 16).ok()?;
+    let word = |at: usize| u32::from_str_radix(ip.get(at * 8..at * 8 + 8)?, 16).ok();
+    let ip: IpAddr = if ip.len() == 8 {
+        Ipv4Addr::from(word(0)?.to_ne_bytes()).into()
+    } else {
+        let mut bytes = [0; 16];
+        for at in 0..4 {
+            bytes[at * 4..at * 4 + 4].copy_from_slice(&word(at)?.to_ne_bytes());
+        }
+        Ipv6Addr::from(bytes).into()
+    };
+    Some(SocketAddr::new(ip, port))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -193,5 +277,40 @@ mod tests {
         };
         assert_eq!(usage.tasks, [expected]);
         assert_eq!(Meter::new(&proc, &cgroups).read(&[8], 9), None);
+    }
+
+    #[test]
+    fn connections_are_read_with_their_far_ends() {
+        let root = tempfile::tempdir().unwrap();
+        let net = root.path().join("7/net");
+        fs::create_dir_all(&net).unwrap();
+        // a pool, a listener, loopback, and a pool over IPv6
+        let word = |bytes: [u8; 4]| format!("{:08X}", u32::from_ne_bytes(bytes));
+        let line = |far: &str, state: &str| {
+            format!("   0: 0100007F:0016 {far} {state} 00000000:00000000 00:0\n")
+        };
+        let pool = format!("{}:0D05", word([192, 0, 2, 7]));
+        let own = format!("{}:0D05", word([127, 0, 0, 1]));
+        let text = format!(
+            "  sl  local_address rem_address   st\n{}{}{}",
+            line(&pool, "01"),
+            line("00000000:0000", "0A"),
+            line(&own, "01")
+        );
+        fs::write(net.join("tcp"), text).unwrap();
+        let far = format!(
+            "{}{}{}{}:0D05",
+            word([0x20, 1, 0xd, 0xb8]),
+            word([0; 4]),
+            word([0; 4]),
+            word([0, 0, 0, 1])
+        );
+        fs::write(net.join("tcp6"), format!("head\n{}", line(&far, "01"))).unwrap();
+        let seen: Vec<String> = Meter::new(root.path(), "/nowhere")
+            .peers(7)
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        assert_eq!(seen, ["192.0.2.7:3333", "[2001:db8::1]:3333"]);
     }
 }

@@ -5,8 +5,8 @@
 
 mod activity;
 mod detector;
-pub mod policy;
 mod finding;
+pub mod policy;
 mod redact;
 mod ruleset;
 

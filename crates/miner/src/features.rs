@@ -35,14 +35,15 @@ pub struct Task {
 }
 
 /// Names of the features, in the order of [`Window::values`].
-pub const FEATURES: [&str; 7] = [
-    "cores", "lasting", "evenness", "user", "waits", "faults", "memory",
-];
+///
+/// Three are enough, and more mislead: what a quota or a neighbour decides (processors, evenness, waits) and how large a
+/// dataset is (memory) told the training programs apart, not mining from other work.
+pub const FEATURES: [&str; 3] = ["lasting", "user", "faults"];
 
 /// What a control group did between two readings.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Window {
-    /// Processors kept busy, on average. No feature: a quota or busy neighbours decide it, not the program.
+    /// Processors kept busy, on average.
     pub cores: f64,
     /// Share of the processor time that threads used which were there all the while: compilers and shells start new
     /// ones, a miner keeps its own.
@@ -113,14 +114,20 @@ impl Window {
     }
 
     /// The features in the order of [`FEATURES`].
-    pub fn values(&self) -> [f64; 6] {
+    pub fn values(&self) -> [f64; 3] {
+        [self.lasting, self.user, self.faults]
+    }
+
+    /// Every figure by name, for people and tables.
+    pub fn figures(&self) -> [(&'static str, f64); 7] {
         [
-            self.lasting,
-            self.evenness,
-            self.user,
-            self.waits,
-            self.faults,
-            self.memory,
+            ("cores", self.cores),
+            ("lasting", self.lasting),
+            ("evenness", self.evenness),
+            ("user", self.user),
+            ("waits", self.waits),
+            ("faults", self.faults),
+            ("memory", self.memory),
         ]
     }
 }

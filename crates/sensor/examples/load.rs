@@ -2,7 +2,11 @@
 //!
 //! `load KIND RATE SECONDS`; a rate of 0 is flat out. Prints the number of system calls and the seconds they took.
 
-#![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a program for measuring")]
+#![allow(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a program for measuring"
+)]
 
 use std::io::Read;
 use std::net::{TcpListener, TcpStream};
@@ -28,7 +32,9 @@ struct Place {
 
 impl Place {
     fn new(kind: &str) -> Self {
-        let open = |path: &std::ffi::CStr, flags| call(libc::SYS_openat, -100, path.as_ptr() as i64, flags);
+        let open = |path: &std::ffi::CStr, flags| {
+            call(libc::SYS_openat, -100, path.as_ptr() as i64, flags)
+        };
         Self {
             buffer: [0; 64],
             null: open(c"/dev/null", 1),
@@ -107,7 +113,11 @@ fn main() {
     let rate: f64 = rate.parse().unwrap();
     let seconds: f64 = seconds.parse().unwrap();
     let mut place = Place::new(kind);
-    let rounds = if kind == "forks" || kind == "connections" { 1 } else { ROUNDS };
+    let rounds = if kind == "forks" || kind == "connections" {
+        1
+    } else {
+        ROUNDS
+    };
     let begun = Instant::now();
     let mut calls = 0;
     while begun.elapsed().as_secs_f64() < seconds {

@@ -37,6 +37,7 @@ pub use auth::Role;
 pub use auth::oidc::Config as OidcConfig;
 pub use config::{Config, Tls};
 pub use log::{Log, Sink};
+pub use nodes::{Heartbeat, enrol, record_heartbeat};
 pub use notify::target::{Network, NotANetwork, Targets};
 pub use openapi::document;
 pub use serve::{Server, ServerError};

@@ -78,7 +78,7 @@ pub(crate) const ROUTES: &[Route] = &[
 /// What a node says of itself; everything may be missing.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub(crate) struct Heartbeat {
+pub struct Heartbeat {
     /// Version of the agent.
     pub version: String,
     /// Kernel release.
@@ -119,7 +119,7 @@ const MAX_HEARTBEAT: usize = 32 * 1024;
 ///
 /// # Errors
 /// When the store fails.
-pub(crate) fn record_heartbeat(
+pub fn record_heartbeat(
     state: &dyn State,
     node: &str,
     said: Heartbeat,
@@ -379,5 +379,30 @@ pub(crate) fn first_join_token(state: &dyn State) -> Result<String, vedette_hist
         &token,
         token.created,
     )?])?;
+    Ok(text)
+}
+
+/// A token for a node whose agent is started by the server's own operator, as `up` does; older ones are withdrawn.
+///
+/// # Errors
+/// When the store fails, or the machine gives no random bytes.
+pub fn enrol(state: &dyn State, node: &str) -> Result<String, vedette_history::Error> {
+    let failed = |_| vedette_history::Error::Question("no random bytes".to_owned());
+    let id = secret::identifier().map_err(failed)?;
+    let text = secret::generate(&format!("vdn_{id}_")).map_err(failed)?;
+    let collection = Kind::Node.collection();
+    let token = NodeToken {
+        node: node.to_owned(),
+        digest: secret::digest(&text),
+        created: clock::now(),
+        joined_with: "the server's operator".to_owned(),
+    };
+    let mut changes = vec![Change::put(collection, &id, &token, token.created)?];
+    for document in state.list(collection, "", None, MAX_NODES)? {
+        if document.value["node"] == node {
+            changes.push(Change::delete(collection, &document.key));
+        }
+    }
+    state.apply(changes)?;
     Ok(text)
 }

@@ -152,31 +152,40 @@ impl Codes {
         }
     }
 
-    /// Calls `each` with the row's place behind `from` and its code, for `rows` rows.
-    pub(crate) fn visit(&self, from: usize, rows: usize, mut each: impl FnMut(usize, usize)) {
+    /// Calls `each` with the place behind `from` and the code of each row that `mask` lets through: all, or those whose
+    /// byte has its second bit.
+    pub(crate) fn visit(
+        &self,
+        from: usize,
+        rows: usize,
+        mask: Option<&[u8]>,
+        each: impl FnMut(usize, usize),
+    ) {
+        fn walk<T: Copy + Into<u32>>(
+            codes: &[T],
+            mask: Option<&[u8]>,
+            mut each: impl FnMut(usize, usize),
+        ) {
+            match mask {
+                None => {
+                    for (row, code) in codes.iter().enumerate() {
+                        each(row, (*code).into() as usize);
+                    }
+                }
+                Some(mask) => {
+                    for (row, (code, mask)) in codes.iter().zip(mask).enumerate() {
+                        if mask & 2 != 0 {
+                            each(row, (*code).into() as usize);
+                        }
+                    }
+                }
+            }
+        }
         match self {
-            Self::One(_) => (0..rows).for_each(|row| each(row, 0)),
-            Self::U8(codes) => {
-                let codes = &codes[from..from + rows];
-                codes
-                    .iter()
-                    .enumerate()
-                    .for_each(|(row, c)| each(row, usize::from(*c)));
-            }
-            Self::U16(codes) => {
-                let codes = &codes[from..from + rows];
-                codes
-                    .iter()
-                    .enumerate()
-                    .for_each(|(row, c)| each(row, usize::from(*c)));
-            }
-            Self::U32(codes) => {
-                let codes = &codes[from..from + rows];
-                codes
-                    .iter()
-                    .enumerate()
-                    .for_each(|(row, c)| each(row, *c as usize));
-            }
+            Self::One(_) => walk(&vec![0_u8; rows], mask, each),
+            Self::U8(codes) => walk(&codes[from..from + rows], mask, each),
+            Self::U16(codes) => walk(&codes[from..from + rows], mask, each),
+            Self::U32(codes) => walk(&codes[from..from + rows], mask, each),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! A part of a table: a segment or what is still in memory, asked in one way. Rows are in order of time.
 
+use std::borrow::Cow;
 use std::io;
 use std::sync::Arc;
 
@@ -125,6 +126,14 @@ impl Part {
         }
     }
 
+    /// Times of all rows.
+    pub(crate) fn times(&self) -> io::Result<Cow<'_, [u64]>> {
+        match self {
+            Self::Segment(segment, _) => segment.times().map(Cow::Owned),
+            Self::Memory(view) => Ok(Cow::Borrowed(&view.time)),
+        }
+    }
+
     pub(crate) fn time(&self, row: usize) -> io::Result<u64> {
         match self {
             Self::Segment(segment, _) => segment.time(row),
@@ -159,7 +168,13 @@ impl Part {
         match (self, time) {
             (Self::Segment(segment, _), None) => segment.find(id),
             (Self::Segment(segment, _), Some(time)) => segment.find_at(id, time),
-            (Self::Memory(view), _) => Ok(view.id.iter().position(|i| *i == id)),
+            (Self::Memory(view), None) => Ok(view.id.iter().position(|i| *i == id)),
+            (Self::Memory(view), Some(time)) => {
+                let from = view.time.partition_point(|t| *t < time);
+                let same = view.time[from..].iter().take_while(|t| **t == time).count();
+                let found = view.id[from..from + same].iter().position(|i| *i == id);
+                Ok(found.map(|row| from + row))
+            }
         }
     }
 

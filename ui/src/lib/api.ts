@@ -47,6 +47,8 @@ export interface FindingsQuery extends Range {
   order?: string;
   cursor?: string;
   limit?: number;
+  /** Also count all pages. */
+  count?: boolean;
 }
 export const findings = (q: FindingsQuery, signal?: Signal) => get<Page<FindingItem>>(`/findings${query({ ...q })}`, signal);
 export const finding = (id: string, signal?: Signal) => get<Finding>(`/findings/${part(id)}`, signal);

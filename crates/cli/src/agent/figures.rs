@@ -292,9 +292,12 @@ fn sensor(page: &mut Page, stats: &Stats) {
     page.add(&SENSOR_MALFORMED, stats.malformed);
 }
 
+/// Reads a counter of an output.
+type Read = fn(&Snapshot) -> u64;
+
 fn outputs(page: &mut Page, pipeline: &Pipeline) {
     let outputs = pipeline.emit.outputs();
-    let columns: [(&Metric, fn(&Snapshot) -> u64); 5] = [
+    let columns: [(&Metric, Read); 5] = [
         (&OUTPUT_DELIVERED, |o| o.delivered),
         (&OUTPUT_FAILED, |o| o.failed),
         (&OUTPUT_DROPPED, |o| o.dropped),

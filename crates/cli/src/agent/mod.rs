@@ -8,9 +8,11 @@ pub(crate) mod capture;
 pub(crate) mod config;
 mod emit;
 mod figures;
+mod heartbeat;
 mod http;
 mod log;
 mod metrics;
+mod miner;
 mod pipeline;
 mod privileges;
 pub(crate) mod reload;
@@ -36,6 +38,7 @@ use crate::commands::report_losses;
 use crate::{hostname, rulefiles};
 use config::Config;
 use figures::{Change, Figures};
+use heartbeat::Heartbeat;
 use log::Log;
 use pipeline::Pipeline;
 use reload::{Fresh, Origin};
@@ -87,9 +90,13 @@ pub(crate) fn run(origin: Origin, limit: Option<Duration>) -> anyhow::Result<Exi
     Scan::default().run(&mut |fact| pipeline.before(&fact));
     // Reading that needed privileges. Threads that are started from here on have none to lose.
     give_up_privileges(&config, &pipeline, &log)?;
+    pipeline.observer.watch();
     pipeline.emit.apply(&config)?;
+    let mut heartbeat = None;
     if let Some(server) = &config.server {
         pipeline.emit.ship_to(server)?;
+        let guards = pipeline.stages.iter().any(|stage| stage.is_guard());
+        heartbeat = Some(Heartbeat::start(server, guards)?);
     }
     let mut figures = Figures::new(figures::board(), programs);
     if let Some(listener) = listener {
@@ -128,6 +135,9 @@ pub(crate) fn run(origin: Origin, limit: Option<Duration>) -> anyhow::Result<Exi
             let stats = sensor.stats();
             if let Ok(stats) = &stats {
                 pipeline.emit.lost = stats.dropped();
+                if let Some(heartbeat) = &heartbeat {
+                    heartbeat.take(stats, &pipeline.emit.outputs());
+                }
             }
             let stats = stats.map_err(|error| error.to_string());
             let programs = || sensor.programs();

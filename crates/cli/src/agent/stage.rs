@@ -15,6 +15,7 @@ use super::config::Config;
 use super::emit::Emit;
 use super::log::Log;
 use super::metrics::Page;
+use super::miner::Miners;
 
 /// A part of the agent. All calls come from the one thread that handles events, so none of them may wait.
 pub(crate) trait Stage {
@@ -66,6 +67,9 @@ pub(crate) fn all(
     let mut stages: Vec<Box<dyn Stage>> = Vec::new();
     if config.server.as_ref().is_some_and(|server| server.activity) {
         stages.push(Box::new(Activities::new(hostname)));
+    }
+    if config.miners {
+        stages.push(Box::new(Miners::new(hostname)));
     }
     if let Some(capture) = &config.capture {
         stages.push(Box::new(Captures::new(capture, log)?));

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use vedette_container::Meter;
-use vedette_miner::{FEATURES, Window, score};
+use vedette_miner::{Window, score};
 
 /// Does a program behave like a crypto miner?
 #[derive(clap::Subcommand)]
@@ -57,7 +57,8 @@ fn watch(args: &Measure, group: &Group, child: &mut Child) -> anyhow::Result<()>
     let meter = Meter::new("/proc", "/sys/fs/cgroup");
     let mut out = std::io::stdout().lock();
     if !args.no_header {
-        writeln!(out, "program,{},probability", FEATURES.join(","))?;
+        let names = Window::default().figures().map(|(name, _)| name);
+        writeln!(out, "program,{},probability", names.join(","))?;
     }
     let name = args.name.as_deref().unwrap_or(&args.command[0]);
     let name: String = name

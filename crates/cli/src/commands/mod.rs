@@ -1,19 +1,28 @@
 //! One module per subcommand. Adding one is a file here and a row in [`Command`].
 
+mod activity;
 mod agent;
 mod config;
 mod doctor;
+mod event;
+mod event_types;
 mod events;
 mod falco;
 mod fields;
 mod lab;
 mod miner;
 mod netpol;
+mod nodes;
+mod policies;
 mod posture;
 mod prove;
 mod record;
 mod replay;
 mod rules;
+mod store;
+mod server;
+mod tree;
+mod up;
 
 use std::process::ExitCode;
 
@@ -54,9 +63,12 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    Activity(activity::Args),
     Agent(Box<agent::Args>),
     Config(config::Args),
     Doctor(doctor::Args),
+    Event(event::Args),
+    EventTypes(event_types::Args),
     Events(events::Args),
     Falco(falco::Args),
     Fields(fields::Args),
@@ -66,6 +78,8 @@ enum Command {
     Miner(miner::Miner),
     /// Network policies: who may talk to whom, and which clause decided
     Netpol(netpol::Args),
+    Nodes(nodes::Args),
+    Policies(policies::Args),
     /// Posture of manifests and cluster dumps: benchmarks, Pod Security Standards, verified fixes
     #[command(subcommand)]
     Posture(Box<posture::Posture>),
@@ -73,6 +87,10 @@ enum Command {
     Record(record::Args),
     Replay(Box<replay::Args>),
     Rules(rules::Args),
+    Store(store::Args),
+    Server(Box<server::Args>),
+    Tree(tree::Args),
+    Up(Box<up::Args>),
 }
 
 /// Runs the command line and turns the outcome into an exit code.
@@ -85,20 +103,29 @@ pub(crate) fn main() -> ExitCode {
         }
     };
     let outcome = match cli.command {
+        Command::Activity(args) => activity::run(&args),
         Command::Agent(args) => agent::run(&args),
         Command::Config(args) => config::run(&args),
         Command::Doctor(args) => doctor::run(&args),
+        Command::Event(args) => event::run(&args),
+        Command::EventTypes(args) => event_types::run(&args),
         Command::Events(args) => events::run(&args),
         Command::Falco(args) => falco::run(&args),
         Command::Fields(args) => fields::run(&args),
         Command::Lab(command) => lab::run(&command),
         Command::Miner(command) => miner::run(&command),
         Command::Netpol(args) => netpol::run(&args),
+        Command::Nodes(args) => nodes::run(&args),
+        Command::Policies(args) => policies::run(&args),
         Command::Posture(command) => posture::run(*command),
         Command::Prove(args) => prove::run(&args),
         Command::Record(args) => record::run(&args),
         Command::Replay(args) => replay::run(&args),
         Command::Rules(args) => rules::run(&args),
+        Command::Store(args) => store::run(&args),
+        Command::Server(args) => server::run(&args),
+        Command::Tree(args) => tree::run(&args),
+        Command::Up(args) => up::run(&args),
     };
     outcome.unwrap_or_else(|error| report(&error))
 }
@@ -110,9 +137,13 @@ pub(crate) fn main() -> ExitCode {
 )]
 fn report(error: &anyhow::Error) -> ExitCode {
     let closed = error.chain().any(|cause| {
-        cause
+        let io = cause
             .downcast_ref::<std::io::Error>()
-            .is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe)
+            .map(std::io::Error::kind);
+        let json = cause
+            .downcast_ref::<serde_json::Error>()
+            .and_then(serde_json::Error::io_error_kind);
+        io.or(json) == Some(std::io::ErrorKind::BrokenPipe)
     });
     if closed {
         return ExitCode::SUCCESS;

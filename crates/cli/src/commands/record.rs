@@ -94,6 +94,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let mut events = 0u64;
     let mut filter = args.filter.as_deref().map(Filter::new).transpose()?;
     let mut observer = Observer::new(Runtimes::new("/")).with_wait(CONTAINER_WAIT);
+    observer.watch();
     // Containers that were there before are told once the lists of processes are complete: events end a list.
     let mut known: Vec<Piece> = Vec::new();
     let stats = live::run(
@@ -109,7 +110,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
                 Live::Before(fact) => {
                     if let Fact::Process(process) = &fact
                         && let Some(container) = observer.introduce_at_start(process.cgroups)
-                        && filter.as_mut().is_none_or(|filter| filter.wants(&container))
+                        && filter
+                            .as_mut()
+                            .is_none_or(|filter| filter.wants(&container))
                     {
                         known.push(Piece::of(&container));
                     }
@@ -130,7 +133,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
                 }
             }
             if let Some(container) = observer.observe(&event)
-                && filter.as_mut().is_none_or(|filter| filter.wants(&container))
+                && filter
+                    .as_mut()
+                    .is_none_or(|filter| filter.wants(&container))
             {
                 put(&Item::Event(container))?;
             }

@@ -347,7 +347,9 @@ pub fn fields_of<'e>(expr: &'e typed::Expr, out: &mut Vec<&'e FieldRef>) {
     }
     match expr {
         typed::Expr::And(parts) | typed::Expr::Or(parts) => {
-            parts.iter().for_each(|part| fields_of(part, out));
+            for part in parts {
+                fields_of(part, out);
+            }
         }
         typed::Expr::Not(part) => fields_of(part, out),
         typed::Expr::Check(check) => {

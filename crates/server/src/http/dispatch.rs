@@ -10,7 +10,7 @@ use axum::extract::{FromRequestParts as _, RawPathParams, Request};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header, request};
 use axum::response::Response;
 use axum::routing::{self, MethodRouter};
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use http_body_util::BodyExt as _;
 use hyper::body::Bytes;
 use serde_json::json;
 
@@ -267,23 +267,51 @@ async fn turn(
     }
 }
 
-async fn read(body: Body, limit: usize) -> Result<Bytes, Problem> {
-    let whole = Limited::new(body, limit).collect();
-    match tokio::time::timeout(limits::BODY_TIME, whole).await {
-        Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.downcast_ref::<LengthLimitError>().is_some() => Err(Problem::new(
+/// Reads a body. One that is too long is read on for a while and thrown away: a client that is still sending would not see
+/// the answer otherwise.
+async fn read(mut body: Body, limit: usize) -> Result<Bytes, Problem> {
+    let mut whole = Vec::new();
+    let mut size = 0;
+    let reading = async {
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(|_| Problem::bad("the body broke off"))?;
+            let Some(data) = frame.data_ref() else {
+                continue;
+            };
+            size += data.len();
+            if size <= limit {
+                whole.extend_from_slice(data);
+            } else if size > limit.saturating_mul(PATIENT_READING) {
+                break;
+            } else {
+                whole = Vec::new();
+            }
+        }
+        Ok(())
+    };
+    match tokio::time::timeout(limits::BODY_TIME, reading).await {
+        Ok(Ok(())) => {}
+        Ok(Err(problem)) => return Err(problem),
+        Err(_) => {
+            return Err(Problem::new(
+                StatusCode::REQUEST_TIMEOUT,
+                "too_slow",
+                "the body took too long",
+            ));
+        }
+    }
+    if size > limit {
+        return Err(Problem::new(
             StatusCode::PAYLOAD_TOO_LARGE,
             "too_large",
             format!("the body has more than the {limit} bytes that are read here"),
-        )),
-        Ok(Err(_)) => Err(Problem::bad("the body broke off")),
-        Err(_) => Err(Problem::new(
-            StatusCode::REQUEST_TIMEOUT,
-            "too_slow",
-            "the body took too long",
-        )),
+        ));
     }
+    Ok(Bytes::from(whole))
 }
+
+/// How many times the limit is read before a connection is closed on a client that goes on sending.
+const PATIENT_READING: usize = 8;
 
 /// Finds out who asks and holds it to its limits.
 fn admit(app: &App, row: &Route, headers: &HeaderMap, peer: IpAddr) -> Result<Caller, Problem> {

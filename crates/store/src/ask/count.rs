@@ -11,7 +11,7 @@ use vedette_history::{
     KindCounts, Partial, PlaceCount, Result, Status, TimeRange, buckets,
 };
 
-use super::{each_part, severities};
+use super::{each_part, fold_parts, severities};
 use crate::columns::{Codes, Dictionary};
 use crate::failure::Doing;
 use crate::part::Part;
@@ -29,15 +29,9 @@ fn tally(
     values: usize,
 ) -> Vec<u32> {
     let mut counts = vec![0_u32; values.max(1)];
-    match mask {
-        Mask::All(YES) => codes.visit(from, to - from, |_, code| counts[code] += 1),
-        Mask::All(_) => {}
-        Mask::Rows(rows) => {
-            let rows = &rows[from - mask_from..to - mask_from];
-            codes.visit(from, to - from, |row, code| {
-                counts[code] += u32::from(rows[row] >> 1)
-            });
-        }
+    if !matches!(mask, Mask::All(NO)) {
+        let bytes = mask.bytes(from - mask_from, to - mask_from);
+        codes.visit(from, to - from, bytes, |_, code| counts[code] += 1);
     }
     counts
 }
@@ -282,49 +276,99 @@ fn facet_values(sums: FxHashMap<&str, u64>, limit: usize) -> Vec<FacetValue> {
 struct Here {
     counts: [u32; 5],
     denied: u32,
-    last_row: usize,
+    last_row: u32,
 }
+
+/// Counts of a place in several parts.
+struct Sum {
+    counts: [u64; 5],
+    denied: u64,
+    last: u64,
+}
+
+type Sums = FxHashMap<Box<str>, Sum>;
 
 pub(crate) fn places(
     shared: &Shared,
     range: TimeRange,
     filter: &Filter,
 ) -> Result<(Vec<PlaceCount>, Option<Partial>)> {
-    let counting = || "counting places".to_owned();
     let parts = shared.snapshot(Table::Findings, range);
     let needle = Needle::new(Table::Findings, filter, range, shared.statuses());
     let budget = Budget::default();
-    let counted =
-        each_part(&parts, |part| places_in(&needle, part, &budget)).doing(&shared.dir, counting)?;
-    let mut sums: FxHashMap<&str, PlaceCount> = FxHashMap::default();
-    for (part, (dictionary, heres)) in parts.iter().zip(&counted) {
-        for (value, here) in dictionary.values.iter().zip(heres) {
+    let sums = fold_parts(
+        &parts,
+        Sums::default,
+        |mut sums, part| {
+            let (dictionary, heres) = places_in(&needle, part, &budget)?;
+            for (value, here) in dictionary.values.iter().zip(heres) {
+                if here.counts == [0; 5] {
+                    continue;
+                }
+                let counts = here.counts.map(u64::from);
+                let denied = here.denied.into();
+                match sums.get_mut(value) {
+                    None => {
+                        let last = part.time(here.last_row as usize)?;
+                        let sum = Sum {
+                            counts,
+                            denied,
+                            last,
+                        };
+                        sums.insert(value.clone(), sum);
+                    }
+                    Some(sum) => {
+                        add(sum, counts, denied);
+                        // The newest parts come first, so most places need no further look.
+                        if part.last_time() > sum.last {
+                            sum.last = sum.last.max(part.time(here.last_row as usize)?);
+                        }
+                    }
+                }
+            }
+            Ok(sums)
+        },
+        |mut all, more| {
+            for (value, other) in more {
+                match all.get_mut(&value) {
+                    None => {
+                        all.insert(value, other);
+                    }
+                    Some(sum) => {
+                        add(sum, other.counts, other.denied);
+                        sum.last = sum.last.max(other.last);
+                    }
+                }
+            }
+            all
+        },
+    )
+    .doing(&shared.dir, || "counting places".to_owned())?;
+    let mut sums: Vec<(Box<str>, Sum)> = sums.into_iter().collect();
+    sums.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+    let places = sums
+        .into_iter()
+        .map(|(value, sum)| {
             let mut counts = Counts::default();
             for severity in Severity::ALL {
-                counts.add(severity, here.counts[severity as usize].into());
+                counts.add(severity, sum.counts[severity as usize]);
             }
-            if counts.total() == 0 {
-                continue;
+            PlaceCount {
+                place: table::decode_place(&value),
+                counts,
+                denied: sum.denied,
+                last: sum.last,
             }
-            let sum = sums.entry(value).or_insert_with(|| PlaceCount {
-                place: table::decode_place(value),
-                counts: Counts::default(),
-                denied: 0,
-                last: 0,
-            });
-            sum.counts.merge(counts);
-            sum.denied += u64::from(here.denied);
-            // The newest parts come first, so most places need no further look.
-            if part.last_time() > sum.last {
-                sum.last = sum
-                    .last
-                    .max(part.time(here.last_row).doing(&shared.dir, counting)?);
-            }
-        }
+        })
+        .collect();
+    Ok((places, budget.partial()))
+}
+
+fn add(sum: &mut Sum, counts: [u64; 5], denied: u64) {
+    for (sum, count) in sum.counts.iter_mut().zip(counts) {
+        *sum += count;
     }
-    let mut out: Vec<PlaceCount> = sums.into_values().collect();
-    out.sort_by(|a, b| a.place.cmp(&b.place));
-    Ok((out, budget.partial()))
+    sum.denied += denied;
 }
 
 fn places_in(
@@ -338,33 +382,38 @@ fn places_in(
     if from == to || matches!(mask, Mask::All(NO)) {
         return Ok((dictionary, Vec::new()));
     }
-    let mut heres = vec![Here::default(); dictionary.values.len()];
-    let places = part.codes(column)?;
-    let ranks: Vec<usize> = severities(&*part.dictionary(SEVERITY)?)
+    let rows = to - from;
+    let per_row = |column: usize, table: &[u8]| -> io::Result<Vec<u8>> {
+        let mut out = vec![0; rows];
+        part.codes(column)?.map(from, table, &mut out);
+        Ok(out)
+    };
+    let ranks: Vec<u8> = severities(&*part.dictionary(SEVERITY)?)
         .into_iter()
-        .map(|severity| severity as usize)
+        .map(|severity| severity as u8)
         .collect();
-    let severity = part.codes(SEVERITY)?;
-    let denies: Vec<u32> = part
-        .dictionary(ACTION)?
+    let ranks = per_row(SEVERITY, &ranks)?;
+    let actions = part.dictionary(ACTION)?;
+    let denies: Vec<u8> = actions
         .values
         .iter()
-        .map(|value| u32::from(is_denial(value)))
+        .map(|value| u8::from(is_denial(value)))
         .collect();
-    let action = if denies.contains(&1) {
-        part.codes(ACTION)?
-    } else {
-        Arc::new(Codes::One(part.rows()))
-    };
-    places.visit(from, to - from, |index, place| {
-        if mask.get(index) == YES {
-            let row = from + index;
-            let here = &mut heres[place];
-            here.counts[ranks[severity.get(row)]] += 1;
-            here.denied += denies[action.get(row)];
-            here.last_row = row;
-        }
+    let mut heres = vec![Here::default(); dictionary.values.len()];
+    let places = part.codes(column)?;
+    let bytes = mask.bytes(0, rows);
+    places.visit(from, rows, bytes, |index, place| {
+        let here = &mut heres[place];
+        // A rank is less than five; the remainder tells the compiler.
+        here.counts[usize::from(ranks[index]) % 5] += 1;
+        here.last_row = (from + index) as u32;
     });
+    if denies.contains(&1) {
+        let denies = per_row(ACTION, &denies)?;
+        places.visit(from, rows, bytes, |index, place| {
+            heres[place].denied += u32::from(denies[index]);
+        });
+    }
     Ok((dictionary, heres))
 }
 

@@ -54,6 +54,43 @@ fn each_part<T: Send>(
     answers.into_iter().map(|(_, answer)| answer).collect()
 }
 
+/// Asks every part and joins the answers as they come, each thread its own before they are joined: for answers whose
+/// joining is work of its own. The parts that one thread gets come in their order.
+fn fold_parts<T: Send>(
+    parts: &[Part],
+    empty: impl Fn() -> T + Sync,
+    ask: impl Fn(T, &Part) -> io::Result<T> + Sync,
+    join: impl Fn(T, T) -> T,
+) -> io::Result<T> {
+    let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let threads = cores.min(MAX_THREADS).min(parts.len());
+    if parts.len() < FEW_PARTS || threads < 2 {
+        return parts.iter().try_fold(empty(), ask);
+    }
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut all = empty();
+        while let Some(part) = parts.get(next.fetch_add(1, Relaxed)) {
+            all = ask(all, part)?;
+        }
+        Ok::<T, io::Error>(all)
+    };
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+        let mut joined: Option<T> = None;
+        for worker in workers {
+            let all = worker
+                .join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+            joined = Some(match joined {
+                Some(joined) => join(joined, all),
+                None => all,
+            });
+        }
+        Ok(joined.unwrap_or_else(&empty))
+    })
+}
+
 /// Severity of each value of a dictionary of severities.
 fn severities(dictionary: &Dictionary) -> Vec<Severity> {
     dictionary

@@ -12,7 +12,7 @@ use super::count::kinds;
 use super::{each_part, page};
 use crate::failure::Doing;
 use crate::part::Part;
-use crate::scan::{Budget, Mask, NO, Needle, YES};
+use crate::scan::{Budget, Mask, NO, Needle};
 use crate::shared::Shared;
 use crate::table::{self, KIND, SESSION, Table, USER};
 
@@ -88,22 +88,24 @@ fn in_part(needle: &Needle<'_>, part: &Part, budget: &Budget) -> io::Result<Vec<
     let users = part.dictionary(USER)?;
     let (codes, kind, user) = (part.codes(SESSION)?, part.codes(KIND)?, part.codes(USER)?);
     let mut heres: Vec<Option<Here>> = vec![None; dictionary.values.len()];
-    codes.visit(from, to - from, |index, session| {
-        if mask.get(index) != YES {
-            return;
-        }
-        let row = from + index;
-        let here = heres[session].get_or_insert(Here {
-            first_row: row,
-            ..Here::default()
-        });
-        here.counts.add(kind_of[kind.get(row)], 1);
-        here.last_row = row;
-        let user = user.get(row);
-        if here.user == 0 && !users.values[user].is_empty() {
-            here.user = user + 1;
-        }
-    });
+    codes.visit(
+        from,
+        to - from,
+        mask.bytes(0, to - from),
+        |index, session| {
+            let row = from + index;
+            let here = heres[session].get_or_insert(Here {
+                first_row: row,
+                ..Here::default()
+            });
+            here.counts.add(kind_of[kind.get(row)], 1);
+            here.last_row = row;
+            let user = user.get(row);
+            if here.user == 0 && !users.values[user].is_empty() {
+                here.user = user + 1;
+            }
+        },
+    );
     let places = part.dictionary(Table::Activity.place())?;
     let place = part.codes(Table::Activity.place())?;
     dictionary

@@ -229,6 +229,10 @@ impl Segment {
         Ok(out)
     }
 
+    pub(crate) fn times(&self) -> io::Result<Vec<u64>> {
+        Ok(numbers(&self.whole(self.footer.time)?, u64::from_le_bytes))
+    }
+
     pub(crate) fn time(&self, row: usize) -> io::Result<u64> {
         self.one(self.footer.time, row).map(u64::from_le_bytes)
     }
@@ -322,6 +326,23 @@ impl Segment {
         Open::read(&self.whole(section)?)
     }
 
+    /// Holds the blocks to their checksum, a stretch at a time: they are most of the file.
+    fn check_data(&self, data: Section) -> io::Result<()> {
+        const STRETCH: u64 = 1 << 20;
+        let mut crc = crc32fast::Hasher::new();
+        let mut at = 0;
+        while at < data.length {
+            let length = STRETCH.min(data.length - at);
+            crc.update(&self.part(data, at as usize, length as usize)?);
+            at += length;
+        }
+        if crc.finalize() == data.crc {
+            Ok(())
+        } else {
+            Err(damaged("records in a segment that have changed"))
+        }
+    }
+
     /// Reads everything and says the first thing that is wrong.
     pub(crate) fn check(&self) -> io::Result<()> {
         let mut magic = [0; 8];
@@ -338,8 +359,10 @@ impl Segment {
             parent,
             bloom,
             blocks,
+            data,
             ..
         } = &self.footer;
+        self.check_data(*data)?;
         for section in [time, id, sequence, pointer, process, parent, bloom, blocks] {
             self.checked(*section)?;
         }

@@ -216,6 +216,12 @@ pub(crate) const KEYS: &[Key] = &[
         "Address for /metrics and /healthz, such as 127.0.0.1:9376. Empty: nothing listens.",
     ),
     key(
+        "miners",
+        Flag,
+        "true",
+        "Looks every ten seconds for containers that behave like crypto miners.",
+    ),
+    key(
         "outputs",
         Texts(output),
         "[]",
