@@ -1,4 +1,4 @@
-//! Compiles the kernel side with clang into one stripped object, which the crate embeds.
+//! Compiles the kernel side with clang into two stripped objects, the sensor's and the guard's, which the crate embeds.
 //!
 //! `BPF_CLANG` and `LLVM_STRIP` name other tools. Nothing of the build machine's kernel goes into the object: types come
 //! from the committed `bpf/include/vmlinux.h` and are moved to where the running kernel keeps them when it is loaded.
@@ -38,7 +38,14 @@ mod live {
             std::fs::write(headers.join(name), text).expect("OUT_DIR can be written");
         }
 
-        let object = out.join("sensor.bpf.o");
+        for name in ["sensor", "guard"] {
+            compile(name, &bpf, &out, target);
+        }
+    }
+
+    /// Compiles `NAME.bpf.c` to `NAME.bpf.o` and takes out what only a debugger reads.
+    fn compile(name: &str, bpf: &Path, out: &Path, target: &str) {
+        let object = out.join(format!("{name}.bpf.o"));
         let clang = env::var("BPF_CLANG").unwrap_or_else(|_| "clang".into());
         let status = Command::new(&clang)
             .args([
@@ -49,15 +56,15 @@ mod live {
             .arg("-I")
             .arg(out.join("include"))
             .arg("-I")
-            .arg(&bpf)
+            .arg(bpf)
             .arg("-c")
-            .arg(bpf.join("sensor.bpf.c"))
+            .arg(bpf.join(format!("{name}.bpf.c")))
             .arg("-o")
             .arg(&object)
             .status();
         match status {
             Ok(status) if status.success() => {}
-            Ok(status) => panic!("{clang} could not compile bpf/sensor.bpf.c ({status})"),
+            Ok(status) => panic!("{clang} could not compile bpf/{name}.bpf.c ({status})"),
             Err(error) => panic!("{clang} cannot be run ({error}): {HELP}"),
         }
 

@@ -5,6 +5,7 @@
 
 mod activity;
 mod detector;
+pub mod policy;
 mod finding;
 mod redact;
 mod ruleset;

@@ -26,6 +26,9 @@ mod tables;
 #[cfg(feature = "live")]
 mod btf;
 #[cfg(feature = "live")]
+mod filter;
+pub mod guard;
+#[cfg(feature = "live")]
 mod kernel;
 #[cfg(feature = "live")]
 mod merge;
@@ -40,7 +43,7 @@ mod sensor;
 
 mod interest;
 
-pub use interest::{Interest, Outcome, Unwatchable};
+pub use interest::{Interest, Outcome, Unwatchable, Watch};
 #[cfg(feature = "live")]
 pub use probe::{Capabilities, Hook, HookState, Tier};
 #[cfg(feature = "live")]

@@ -16,6 +16,8 @@ pub enum Origin {
     IoUring,
     /// A tracepoint: exec, fork, exit.
     Tracepoint,
+    /// An open that happened earlier and that nobody wanted then; told because an event names its descriptor.
+    Kept,
 }
 
 /// The fixed part of a record.
@@ -71,6 +73,7 @@ fn header(head: &[u8]) -> Option<Header> {
             1 => Origin::Compat,
             2 => Origin::IoUring,
             3 => Origin::Tracepoint,
+            4 => Origin::Kept,
             _ => return None,
         },
     })

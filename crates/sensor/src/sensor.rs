@@ -5,7 +5,7 @@ use std::time::Duration;
 use thiserror::Error;
 use vedette_event::RawEvent;
 
-use crate::interest::{Interest, Plan, Unwatchable};
+use crate::interest::{Plan, Unwatchable, Watch};
 use crate::kernel::Kernel;
 use crate::merge::Merge;
 use crate::probe::{self, Capabilities};
@@ -114,6 +114,8 @@ pub struct Stats {
     pub events: u64,
     /// Bytes written to the rings.
     pub bytes: u64,
+    /// Events that were held back because nobody can want them.
+    pub filtered: u64,
     /// Losses, one entry for each processor.
     pub drops: Vec<Drops>,
     /// Events that came out after a later one (see [`Config::settle`]).
@@ -151,11 +153,12 @@ impl Sensor {
         probe::probe()
     }
 
-    /// Loads and attaches the kernel side for these events.
+    /// Loads and attaches the kernel side for what is to be watched: a [`Watch`], or a list of [`crate::Interest`]s.
     ///
     /// # Errors
     /// [`Error`] when the kernel refuses; nothing stays behind.
-    pub fn start(config: &Config, interesting: &[Interest]) -> Result<(Self, Unwatchable), Error> {
+    pub fn start(config: &Config, watch: impl Into<Watch>) -> Result<(Self, Unwatchable), Error> {
+        let watch = watch.into();
         let config = Config {
             ring_bytes: config.ring_bytes.clamp(4096, 1 << 30).next_power_of_two(),
             cpus_per_ring: config.cpus_per_ring.max(1),
@@ -164,8 +167,8 @@ impl Sensor {
         };
         let cpus = probe::possible_cpus();
         let (mut kernel, rings) = Kernel::load(&config, cpus)?;
-        let (plan, unwatchable) = Plan::new(interesting);
-        kernel.want(&plan)?;
+        let (plan, unwatchable) = Plan::new(&watch);
+        kernel.want(&watch, &plan)?;
         let sensor = Self {
             merge: Merge::new(rings),
             epoch: probe::realtime_ns().saturating_sub(probe::boottime_ns()),
@@ -184,9 +187,10 @@ impl Sensor {
     ///
     /// # Errors
     /// [`Error::Map`] when the kernel refuses; the old set may then be partly replaced.
-    pub fn set_interesting(&mut self, interesting: &[Interest]) -> Result<Unwatchable, Error> {
-        let (plan, unwatchable) = Plan::new(interesting);
-        self.kernel.want(&plan)?;
+    pub fn watch(&mut self, watch: impl Into<Watch>) -> Result<Unwatchable, Error> {
+        let watch = watch.into();
+        let (plan, unwatchable) = Plan::new(&watch);
+        self.kernel.want(&watch, &plan)?;
         Ok(unwatchable)
     }
 
@@ -227,9 +231,10 @@ impl Sensor {
             waiting: self.merge.waiting(),
             ..Stats::default()
         };
-        for (events, bytes, drops) in self.kernel.counters()? {
+        for ([events, bytes, filtered], drops) in self.kernel.counters()? {
             stats.events += events;
             stats.bytes += bytes;
+            stats.filtered += filtered;
             stats.drops.push(drops);
         }
         Ok(stats)

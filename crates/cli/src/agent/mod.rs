@@ -36,7 +36,7 @@ use crate::commands::exit;
 use crate::commands::report_losses;
 use crate::{hostname, rulefiles};
 use config::Config;
-use figures::Figures;
+use figures::{Change, Figures};
 use heartbeat::Heartbeat;
 use log::Log;
 use pipeline::Pipeline;
@@ -65,8 +65,8 @@ pub(crate) fn run(origin: Origin, limit: Option<Duration>) -> anyhow::Result<Exi
     let count = ready.set.len();
     let stages = stage::all(&config, &hostname, &log)?;
     let mut pipeline = Pipeline::new(&config, &hostname, Arc::clone(&ready.set), stages);
-    let interests = pipeline.interests(&ready.set);
-    let (mut sensor, _) = match Sensor::start(&config.sensor, &interests) {
+    let watch = pipeline.watch(&ready.set);
+    let (mut sensor, _) = match Sensor::start(&config.sensor, watch) {
         Ok(started) => started,
         Err(error) => {
             let lacking = privileges::missing();
@@ -139,18 +139,18 @@ pub(crate) fn run(origin: Origin, limit: Option<Duration>) -> anyhow::Result<Exi
             }
             let stats = stats.map_err(|error| error.to_string());
             let programs = || sensor.programs();
-            let unwell = figures.publish(
+            let change = figures.publish(
                 &pipeline,
-                stats,
+                &stats,
                 programs,
                 events > 0,
                 &reload.counts,
                 config.health,
             );
-            match unwell {
-                Some(Some(reason)) => log.warn("not well", &[("reason", &reason)]),
-                Some(None) => log.info("well again", &[]),
-                None => {}
+            match change {
+                Change::Unwell(reason) => log.warn("not well", &[("reason", &reason)]),
+                Change::Well => log.info("well again", &[]),
+                Change::Nothing => {}
             }
         }
         if events == 0 {
@@ -205,7 +205,7 @@ fn take_over(pipeline: &mut Pipeline, sensor: &mut Sensor, fresh: Fresh, log: &L
         pipeline.emit.reopen();
     }
     // first watched, then asked for: no rule sees a hole
-    if let Err(error) = sensor.set_interesting(&pipeline.interests(&rules.set)) {
+    if let Err(error) = sensor.watch(pipeline.watch(&rules.set)) {
         log.error(
             "the sensor refuses what the new rules ask for",
             &[("error", &error)],

@@ -10,6 +10,7 @@ mod events;
 mod falco;
 mod fields;
 mod lab;
+mod miner;
 mod netpol;
 mod nodes;
 mod policies;
@@ -72,6 +73,8 @@ enum Command {
     Fields(fields::Args),
     #[command(subcommand)]
     Lab(Box<lab::Lab>),
+    #[command(subcommand)]
+    Miner(miner::Miner),
     /// Network policies: who may talk to whom, and which clause decided
     Netpol(netpol::Args),
     Nodes(nodes::Args),
@@ -108,6 +111,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Falco(args) => falco::run(&args),
         Command::Fields(args) => fields::run(&args),
         Command::Lab(command) => lab::run(&command),
+        Command::Miner(command) => miner::run(&command),
         Command::Netpol(args) => netpol::run(&args),
         Command::Nodes(args) => nodes::run(&args),
         Command::Policies(args) => policies::run(&args),

@@ -13,7 +13,7 @@ use super::is_equality;
 use super::pattern::{Element, Pattern};
 
 /// Most states of the table of patterns that begin where the path does. The kernel side has room for as many.
-pub const ANCHORED_STATES: usize = 4096;
+pub const ANCHORED_STATES: usize = 2048;
 /// Most states of the table of patterns that may begin anywhere.
 pub const FLOATING_STATES: usize = 1024;
 /// Most labels of the two tables.

@@ -1,0 +1,284 @@
+//! The same ways against fanotify: alone, and with the kernel's kills behind it, which is the tier that machines without
+//! BPF security modules get.
+
+use std::os::fd::BorrowedFd;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::time::{Duration, Instant};
+
+use vedette_detect::policy::drift::{Effective, Operation, Source};
+use vedette_detect::policy::feed::Feed;
+use vedette_detect::policy::read;
+use vedette_guard::{Container, FileFacts, Gate, Inspect, Otherwise, Refusal, Settings};
+use vedette_sensor::guard::{Guard, Hook, Inspector, Mechanism, Origin, mount_namespace};
+
+use crate::cell::Cell;
+use crate::ways::{After, WAYS};
+use crate::{deny, start};
+
+struct Facts(Inspector);
+
+impl Inspect for Facts {
+    fn inspect(&self, file: BorrowedFd<'_>) -> std::io::Result<FileFacts> {
+        let bits = self.0.inspect(file)?.origin.0;
+        let source = if bits & (Origin::LOWER | Origin::META) != 0 {
+            Source::Image
+        } else if bits & Origin::UPPER != 0 {
+            Source::Written
+        } else if bits & Origin::MEMFD != 0 {
+            Source::Memfd
+        } else if bits & Origin::MEMORY != 0 {
+            Source::Memory
+        } else {
+            Source::Volume
+        };
+        Ok(FileFacts {
+            source,
+            deleted: bits & Origin::DELETED != 0,
+            regular: bits & Origin::REGULAR != 0,
+        })
+    }
+}
+
+fn effective(policy: &str, feed: &str) -> Arc<Effective> {
+    let (policies, problems) = read(policy, "test");
+    assert!(problems.is_empty(), "{problems:?}");
+    let mut list = Feed::default();
+    assert!(list.add(feed).is_empty());
+    Arc::new(Effective::new(
+        policies.into_iter().map(Arc::new).collect(),
+        Arc::new(list),
+    ))
+}
+
+const DENY: &str = "name: no drift\nmode: deny\ndetectors: [drift, malware]\n";
+
+fn open(guard: &Guard, settings: Settings) -> Option<(Gate, Receiver<Refusal>)> {
+    let (sink, refusals) = sync_channel(1000);
+    let facts = Arc::new(Facts(guard.inspector().unwrap()));
+    match Gate::open(settings, facts, sink) {
+        Ok(gate) => Some((gate, refusals)),
+        Err(error) => {
+            println!("skipped: {error}");
+            None
+        }
+    }
+}
+
+fn container(cell: &Cell, effective: &Arc<Effective>) -> Container {
+    Container {
+        id: format!("cell-{}", cell.pid()).into(),
+        pid: cell.pid(),
+        effective: Arc::clone(effective),
+    }
+}
+
+fn expect(refusals: &Receiver<Refusal>, fits: impl Fn(&Refusal) -> bool) -> Option<Refusal> {
+    let deadline = Instant::now() + Duration::from_secs(5);
+    while let Some(left) = deadline.checked_duration_since(Instant::now()) {
+        match refusals.recv_timeout(left) {
+            Ok(refusal) if fits(&refusal) => return Some(refusal),
+            Ok(_) => {}
+            Err(_) => return None,
+        }
+    }
+    None
+}
+
+fn try_all(behind: bool) {
+    let mechanism = if behind {
+        Mechanism::Kill
+    } else {
+        Mechanism::Inspect
+    };
+    let Some(mut guard) = start(mechanism) else {
+        return;
+    };
+    let Some(cell) = Cell::start() else { return };
+    let Some((gate, refusals)) = open(
+        &guard,
+        Settings {
+            kernel_cache: behind,
+            ..Settings::default()
+        },
+    ) else {
+        return;
+    };
+    gate.prove().unwrap();
+    let effective = effective(DENY, "");
+    let namespace = mount_namespace(cell.pid()).unwrap();
+    let container = container(&cell, &effective);
+    let mut failures = Vec::new();
+    for way in WAYS {
+        let prepared = cell.run(way.prepare, false);
+        if !prepared.status.success() {
+            let why = String::from_utf8_lossy(&prepared.stderr).into_owned();
+            println!("{:>2} {:<34} skipped: {}", way.number, way.name, why.trim());
+            continue;
+        }
+        while refusals.try_recv().is_ok() {}
+        if behind {
+            guard
+                .bind(Some(namespace), cell.group(), &deny(cell.root_dev()))
+                .unwrap();
+        }
+        let failed = gate.admit(&container).unwrap();
+        assert!(failed.is_empty(), "{failed:?}");
+        let output = cell.run(way.attack, way.grouped);
+        let ran = String::from_utf8_lossy(&output.stdout).contains("RAN");
+        let expected = if behind {
+            way.after(Mechanism::Kill)
+        } else {
+            way.after_fanotify()
+        };
+        let mut told = true;
+        if let (After::Stopped(hook), false) = (expected, behind) {
+            let operation = if hook == Hook::Exec {
+                Operation::Execute
+            } else {
+                Operation::Interpret
+            };
+            let refusal = expect(&refusals, |r| r.operation == operation);
+            told = refusal.is_some_and(|r| r.refused && r.decision.policy.is_some());
+        }
+        gate.dismiss(&container.id);
+        guard.release(Some(namespace), cell.group()).unwrap();
+        let right = told && ran == (expected == After::Runs);
+        println!(
+            "{:>2} {:<34} {}{}",
+            way.number,
+            way.name,
+            if ran { "runs" } else { "stopped" },
+            if right { "" } else { "   <-- WRONG" }
+        );
+        if !right {
+            let said = String::from_utf8_lossy(&output.stderr);
+            failures.push(format!("{}: told {told}: {said}", way.name));
+        }
+    }
+    assert!(failures.is_empty(), "{failures:#?}");
+    println!(
+        "{} ways tried with fanotify, kills behind: {behind}; {:?}",
+        WAYS.len(),
+        gate.stats()
+    );
+}
+
+#[test]
+fn fanotify_alone() {
+    try_all(false);
+}
+
+#[test]
+fn fanotify_with_kills_behind() {
+    try_all(true);
+}
+
+/// A refused program fails with an error that its parent sees, and what is refused is told with policy and reason.
+#[test]
+fn a_refusal_is_an_error_and_a_finding() {
+    let Some(guard) = start(Mechanism::Inspect) else {
+        return;
+    };
+    let Some(cell) = Cell::start() else { return };
+    let Some((gate, refusals)) = open(&guard, Settings::default()) else {
+        return;
+    };
+    cell.run("cp /bin/busybox /tmp/busybox", false);
+    gate.admit(&container(&cell, &effective(DENY, ""))).unwrap();
+    let output = cell.run("/tmp/busybox echo RAN; echo after $?", false);
+    assert!(
+        String::from_utf8_lossy(&output.stdout).contains("after 126"),
+        "{output:?}"
+    );
+    let refusal = expect(&refusals, |r| r.path == "/tmp/busybox").unwrap();
+    assert!(refusal.refused);
+    assert_eq!(refusal.source, Source::Written);
+    assert_eq!(refusal.process, "/bin/busybox");
+    assert_eq!(refusal.decision.policy.unwrap().name, "no drift");
+    assert_eq!(
+        refusal.decision.reason,
+        "/tmp/busybox was written after the container started"
+    );
+}
+
+/// Known-bad files are refused by hash and by name, also when they came with the image.
+#[test]
+fn known_bad_files() {
+    use std::fmt::Write;
+    let Some(guard) = start(Mechanism::Inspect) else {
+        return;
+    };
+    let Some(cell) = Cell::start() else { return };
+    let Some((gate, refusals)) = open(&guard, Settings::default()) else {
+        return;
+    };
+    let sum = std::process::Command::new("sha256sum")
+        .arg(format!("/proc/{}/root/bin/busybox", cell.pid()))
+        .output();
+    let Some(sum) = sum.ok().and_then(|o| {
+        String::from_utf8(o.stdout)
+            .ok()?
+            .split(' ')
+            .next()
+            .map(str::to_owned)
+    }) else {
+        println!("skipped: no sha256sum");
+        return;
+    };
+    let mut feed = String::from("prob? by name\n");
+    let malware = "name: bad\nmode: deny\ndetectors: [malware]\n";
+    gate.admit(&container(&cell, &effective(malware, &feed)))
+        .unwrap();
+    let ran = |what: &str| String::from_utf8_lossy(&cell.run(what, false).stdout).contains("RAN");
+    assert!(!ran("/bin/probe --list >/dev/null && echo RAN"));
+    assert!(ran("/bin/busybox echo RAN"));
+    let refusal = expect(&refusals, |r| r.path == "/bin/probe").unwrap();
+    assert_eq!(
+        (refusal.decision.detector, refusal.source),
+        ("malware", Source::Image)
+    );
+    writeln!(feed, "{sum} by hash").unwrap();
+    gate.admit(&container(&cell, &effective(malware, &feed)))
+        .unwrap();
+    assert!(!ran("/bin/busybox echo RAN"));
+    let refusal = expect(&refusals, |r| r.path == "/bin/busybox").unwrap();
+    assert!(refusal.decision.reason.contains("by hash"), "{refusal:?}");
+}
+
+/// Facts that never come: what waits is answered at the deadline, either way, and the machine goes on.
+#[test]
+fn a_stuck_answer_is_given_at_the_deadline() {
+    struct Stuck;
+    impl Inspect for Stuck {
+        fn inspect(&self, _: BorrowedFd<'_>) -> std::io::Result<FileFacts> {
+            std::thread::sleep(Duration::from_secs(3));
+            Err(std::io::Error::other("never"))
+        }
+    }
+    let Some(cell) = Cell::start() else { return };
+    for (otherwise, runs) in [(Otherwise::Allow, true), (Otherwise::Deny, false)] {
+        let (sink, _refusals) = sync_channel(10);
+        let settings = Settings {
+            deadline: Duration::from_millis(100),
+            otherwise,
+            ..Settings::default()
+        };
+        let Ok(gate) = Gate::open(settings, Arc::new(Stuck), sink) else {
+            println!("skipped: no fanotify");
+            return;
+        };
+        gate.admit(&container(&cell, &effective(DENY, ""))).unwrap();
+        let output = cell.run("echo RAN", false);
+        assert_eq!(
+            String::from_utf8_lossy(&output.stdout).contains("RAN"),
+            runs,
+            "{otherwise:?}"
+        );
+        assert!(
+            gate.stats().expired > 0 && gate.stats().threads > 1,
+            "{:?}",
+            gate.stats()
+        );
+    }
+}
