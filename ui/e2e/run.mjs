@@ -29,13 +29,17 @@ try {
   // a little before the recording begins, so that every screen sees all of it
   const oldest = await server.api("GET", "/findings?from=2000-01-01T00:00:00Z&order=oldest&limit=1");
   server.from = new Date(Date.parse(oldest.items[0].time) - 60_000).toISOString();
-  server.policy = "policy: e2e-policy\n";
+  server.policy = "- name: e2e-policy\n  mode: audit\n  scope:\n    namespaces: [shop]\n  detectors: [drift]\n";
   browser = await launch(chromium);
   mkdirSync(join(here, "out"), { recursive: true });
   define({ server, browser });
   failures = await runAll(process.argv[2], async (name) => {
     const pages = browser.contexts().flatMap((context) => context.pages());
-    for (const [index, page] of pages.entries()) await page.screenshot({ path: join(here, "out", `${name.replaceAll(/\W+/g, "-").slice(0, 60)}-${index}.png`) }).catch(() => {});
+    for (const [index, page] of pages.entries()) {
+      const picture = join(here, "out", `${name.replaceAll(/\W+/g, "-").slice(0, 60)}-${index}.png`);
+      await page.screenshot({ path: picture }).catch(() => {});
+    }
+    for (const context of browser.contexts()) await context.close();
   });
 } finally {
   await browser?.close();

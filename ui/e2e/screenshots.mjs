@@ -9,7 +9,7 @@ const root = join(dirname(fileURLToPath(import.meta.url)), "../..");
 const out = join(root, "docs/images");
 mkdirSync(out, { recursive: true });
 
-const recordings = ["lab/recordings/playground.scap.gz", "lab/demo/attack.scap.gz"].map((file) => join(root, file)).filter(existsSync);
+const recordings = ["lab/recordings/restricted.scap.gz", "lab/recordings/playground.scap.gz"].map((file) => join(root, file)).filter(existsSync);
 const server = await Server.start(process.env.VEDETTE_BIN ?? join(root, "target/debug/vedette"), recordings);
 const browser = await launch(process.env.CHROMIUM ?? "/usr/bin/chromium");
 try {
@@ -24,7 +24,7 @@ try {
     ["events", `/events?${range}`, "light"],
     ["event", `/events/${worst.id}?${range}`, "light"],
     ["tree", `/events/${worst.id}/tree?${range}`, "dark"],
-    ["insights", `/insights?view=host&${range}`, "dark"],
+    ["insights", `/insights?${range}`, "dark"],
     ["activity", `/activity?tab=records&${range}`, "dark"],
     ["rule", `/rules/${encodeURIComponent(worst.rule)}?${range}`, "light"],
   ];

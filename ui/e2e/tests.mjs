@@ -13,9 +13,12 @@ export function define({ server, browser }) {
     try {
       await visit.signIn(who, PASSWORDS[who]);
       await run(visit, visit.page);
-    } finally {
-      await visit.close();
+    } catch (error) {
+      // the page stays open for its picture
+      if (visit.wrong.length) error.message += ` (also: ${visit.wrong.join("; ")})`;
+      throw error;
     }
+    await visit.close();
   };
   // the recording keeps its own date
   const range = `from=${server.from}`;
@@ -401,7 +404,7 @@ export function define({ server, browser }) {
       await visit.go("/policies/e2e-policy");
       const editor = page.getByRole("textbox", { name: "Policy as YAML" });
       await editor.waitFor();
-      await editor.fill("policy: [");
+      await editor.fill("- name: [");
       await page.getByRole("button", { name: /^\d+:\d+/ }).first().waitFor();
       assert(await page.getByRole("button", { name: "Save…" }).isDisabled(), "a broken policy cannot be saved");
       await editor.fill(`${server.policy}# changed\n`);

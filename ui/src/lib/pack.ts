@@ -28,9 +28,12 @@ export function pack(root: InsightNode, size: number): Circle {
   tree.sort((a, b) => magnitude(b.value) - magnitude(a.value) || (a.data.id < b.data.id ? -1 : a.data.id > b.data.id ? 1 : 0));
   const laid = circles<InsightNode>()
     .size([size, size])
-    .padding((node) => (node.height > 1 ? 10 : node.height === 1 ? 4 : 2))(tree);
+    // a ring around an only child needs room to be seen as a ring
+    .padding((node) => (node.children?.length === 1 && node.children[0]?.children ? 34 : node.height > 1 ? 10 : node.height === 1 ? 4 : 2))(tree);
+  // all leaves alike, so that areas stay in proportion
+  const shrink = Math.min(1, (size * LARGEST) / Math.max(1, ...laid.leaves().map((leaf) => leaf.r)));
   const convert = (node: typeof laid, parent: Circle | null): Circle => {
-    const r = node.children ? node.r : Math.min(node.r, size * LARGEST);
+    const r = node.children ? node.r : node.r * shrink;
     const circle: Circle = { node: node.data, parent, children: [], x: node.x, y: node.y, r, depth: node.depth };
     circle.children = (node.children ?? []).map((child) => convert(child, circle));
     return circle;

@@ -32,7 +32,9 @@ export function rangeInWords(range: Range): string {
   if (preset) return `Last ${preset[1]}`;
   const relative = range.to === "now" ? /^now-(\d+)([smhdw])$/.exec(range.from) : null;
   if (relative) return `Last ${relative[1]} ${relative[2]}`;
-  return `${short(range.from)} – ${range.to === "now" ? "now" : short(range.to)}`;
+  const [from, to] = [short(range.from), range.to === "now" ? "now" : short(range.to)];
+  // one date is enough within a day
+  return `${from} – ${from.slice(0, -5) === to.slice(0, -5) ? to.slice(-5) : to}`;
 }
 
 const two = (value: number): string => String(value).padStart(2, "0");

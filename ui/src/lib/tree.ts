@@ -79,7 +79,8 @@ export function fromAnswer(answer: TreeAnswer): Tree {
     exepath: branch.process.exepath ?? "",
     cmdline: branch.process.cmdline ?? "",
     started: typeof branch.process.started === "string" ? branch.process.started : null,
-    user: branch.process.user ?? "",
+    // Falco's way of saying that a number has no name here
+    user: branch.process.user === "<NA>" ? "" : (branch.process.user ?? ""),
     counts: branch.counts,
     findings: branch.findings,
     focal: branch.focal,

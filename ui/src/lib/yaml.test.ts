@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { colour, colourAll } from "./yaml";
+import { colour, colourAll, policySummary } from "./yaml";
 
 it.each([
   ["- rule: Shell in a container", "key"],
@@ -27,4 +27,10 @@ it("knows fields from words", () => {
     [">", ""],
     ["3", "number"],
   ]);
+});
+
+it("sums a policy up", () => {
+  expect(policySummary("- name: a\n  mode: deny # now\n")).toEqual({ mode: "deny", off: false });
+  expect(policySummary("- name: a\n  enabled: false\n")).toEqual({ mode: "audit", off: true });
+  expect(policySummary("")).toEqual({ mode: "", off: false });
 });

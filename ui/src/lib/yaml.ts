@@ -43,3 +43,9 @@ export function colour(line: string): Piece[] {
   }
   return out;
 }
+
+/** What a list of policies says of one, read off its text: the mode of the first, and whether it is switched off. */
+export function policySummary(text: string): { mode: string; off: boolean } {
+  const value = (key: string): string => new RegExp(`^\\s*(?:- )?${key}:\\s*["']?([\\w-]+)`, "m").exec(text)?.[1] ?? "";
+  return { mode: value("mode") || (value("name") ? "audit" : ""), off: value("enabled") === "false" };
+}
