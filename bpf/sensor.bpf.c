@@ -14,6 +14,9 @@
 #include "include/socket.h"
 #include "include/interpret.h"
 
+#include "include/open.h"
+#include "include/prefilter.h"
+
 #include "programs/dispatch.h"
 #include "programs/open.h"
 #include "programs/process.h"

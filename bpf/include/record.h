@@ -31,12 +31,13 @@ struct header {
 	u16 type;	/* id in the event table */
 	u16 nparams;
 	u16 cpu;
-	u16 origin;	/* 0 native system call, 1 32-bit system call, 2 io_uring, 3 tracepoint */
+	u16 origin;	/* enum origin */
 	u16 lens[MAX_PARAMS];
 };
 #define HEADER_BYTES 24 /* without lens */
 
-enum origin { ORIGIN_NATIVE, ORIGIN_COMPAT, ORIGIN_IO_URING, ORIGIN_TRACEPOINT };
+/* ORIGIN_KEPT: an open that happened earlier, told now because an event names its descriptor. */
+enum origin { ORIGIN_NATIVE, ORIGIN_COMPAT, ORIGIN_IO_URING, ORIGIN_TRACEPOINT, ORIGIN_KEPT };
 
 struct spec_param {
 	u8 kind;	/* enum kind, see interpret.h */
@@ -51,7 +52,9 @@ struct spec {
 	u8 nparams;
 	u8 want;
 	u8 program;	/* slot of the tail call table; 0 is the interpreter */
-	u8 pad[3];
+	u8 filter;	/* enum filter, see prefilter.h */
+	u8 fds;		/* bit n: argument n may name a descriptor */
+	u8 creates;	/* enum creates: what the call does to the table of descriptors */
 	struct spec_param params[SPEC_PARAMS];
 };
 
@@ -67,6 +70,7 @@ enum cause { DROP_RING_FULL, DROP_TOO_LONG, DROP_NESTED, DROP_NO_PROGRAM, DROP_P
 struct counters {
 	u64 events;
 	u64 bytes;
+	u64 filtered;	/* not told, because nobody can want them */
 	u64 dropped[CAUSES];
 };
 
@@ -92,9 +96,12 @@ struct settings {
 	u32 cpus_per_ring;
 	u32 snap_len; /* bytes kept of data that is read or written */
 	u32 uring_cqe; /* 1: io_uring_complete passes the completion itself (6.16 and later) instead of its members */
-	u32 pad;
+	u32 wake_bytes; /* a ring that holds this much wakes its reader, who otherwise comes from time to time */
 };
-const volatile struct settings settings SEC(".rodata.settings") = { 1, 80, 1, 0 };
+const volatile struct settings settings SEC(".rodata.settings") = { 1, 80, 1, 1 << 19 };
+
+/* Bytes above `wake_bytes` within which records wake the reader: one or a few do, not every one behind them. */
+#define WAKE_SPAN 4096
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -160,6 +167,14 @@ struct {
 } rings SEC(".maps");
 
 #define INLINE static __always_inline
+
+INLINE void count_filtered(void)
+{
+	u32 zero = 0;
+	struct counters *c = bpf_map_lookup_elem(&counters, &zero);
+	if (c)
+		c->filtered++;
+}
 
 INLINE void count_drop(enum cause cause)
 {
@@ -306,26 +321,35 @@ INLINE u32 put_bytes_user(struct scratch *s, u64 from, u64 len)
 	return n;
 }
 
-/* Sends the record off and gives the scratch space back. */
-INLINE void end(struct scratch *s)
+/* Sends the record off. */
+INLINE void send(struct scratch *s)
 {
 	u32 zero = 0, len = s->pos;
 	u32 index = s->head.cpu / settings.cpus_per_ring;
 	struct counters *c = bpf_map_lookup_elem(&counters, &zero);
 	void *ring = bpf_map_lookup_elem(&rings, &index);
+	u64 wake = BPF_RB_NO_WAKEUP;
 
 	if (!c || !ring)
-		goto out;
+		return;
 	if (len >= MAX_RECORD) {
 		c->dropped[DROP_TOO_LONG]++;
-		goto out;
+		return;
 	}
-	if (bpf_ringbuf_output(ring, s->rec, len & (MAX_RECORD - 1), BPF_RB_NO_WAKEUP)) {
+	if (bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA) - settings.wake_bytes < WAKE_SPAN)
+		wake = BPF_RB_FORCE_WAKEUP;
+	barrier_var(len); /* or the compiler drops the mask below, which kernels before 6.6 need to see */
+	if (bpf_ringbuf_output(ring, s->rec, len & (MAX_RECORD - 1), wake)) {
 		c->dropped[DROP_RING_FULL]++;
-		goto out;
+		return;
 	}
 	c->events++;
 	c->bytes += len;
-out:
+}
+
+/* Sends the record off and gives the scratch space back. */
+INLINE void end(struct scratch *s)
+{
+	send(s);
 	scratch_give(s);
 }

@@ -101,6 +101,11 @@ int sys_exit(u64 *ctx)
 		s->args[4] = regs->r8;
 		s->args[5] = regs->r9;
 	}
+	if ((spec->filter || spec->fds || spec->creates) && !matters(s, spec)) {
+		count_filtered();
+		scratch_give(s);
+		return 0;
+	}
 	if (spec->program)
 		tail(ctx, s, spec->program);
 	else
@@ -135,6 +140,11 @@ int sys_exit(u64 *ctx)
 	s->args[3] = regs->regs[3];
 	s->args[4] = regs->regs[4];
 	s->args[5] = regs->regs[5];
+	if ((spec->filter || spec->fds || spec->creates) && !matters(s, spec)) {
+		count_filtered();
+		scratch_give(s);
+		return 0;
+	}
 	if (spec->program)
 		tail(ctx, s, spec->program);
 	else

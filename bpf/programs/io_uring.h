@@ -229,6 +229,19 @@ __noinline int uring_event(u64 key, u64 result)
 		return 0;
 	s->compat = ORIGIN_IO_URING;
 	s->ret = res;
+	if (op == OP_CLOSE) {
+		if (res == 0)
+			close_matters(s, p->fd);
+	} else if (op != OP_SOCKET) {
+		tell_kept(p->fd, p->tid);
+		if (op == OP_RENAMEAT || op == OP_LINKAT || op == OP_SYMLINKAT)
+			tell_kept(p->fd2, p->tid);
+	}
+	if (res >= 0 && (op == OP_OPENAT || op == OP_OPENAT2 || op == OP_ACCEPT || op == OP_SOCKET)) {
+		struct process *process = process_mine(false);
+		if (process)
+			note_created(s, process, CREATES_RESULT);
+	}
 	if (op == OP_OPENAT || op == OP_OPENAT2) {
 		u64 flags = op == OP_OPENAT ? p->flags & ~0100000ull /* O_LARGEFILE, which io_uring adds */ : p->flags;
 		opened_file(res, &o);

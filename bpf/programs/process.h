@@ -69,6 +69,7 @@ int process_exec(u64 *ctx)
 	struct spec *spec = bpf_map_lookup_elem(&specs, &row);
 	struct scratch *s;
 
+	process_renewed();
 	if (!spec || !(spec->want & WANT_OK) || !mm)
 		return 0;
 	s = scratch_take();
@@ -265,6 +266,7 @@ int process_fork(u64 *ctx)
 	if (!spec || !(spec->want & WANT_OK) || BPF_CORE_READ(child, flags) & PF_KTHREAD ||
 	    BPF_CORE_READ(parent, flags) & PF_KTHREAD)
 		return 0;
+	process_born(child);
 #if defined(__TARGET_ARCH_x86)
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct pt_regs *regs = (void *)bpf_task_pt_regs(task);

@@ -3,12 +3,15 @@
 mod accounts;
 mod agent;
 mod commands;
+mod findings;
 mod hostname;
 mod input;
 mod live;
+mod remote;
 mod policyfiles;
 mod replay;
 mod rulefiles;
+mod serving;
 mod sources;
 mod table;
 

@@ -99,3 +99,53 @@ fn steps_can_be_given_and_the_exit_code_says_whether_all_are_stopped() {
     let output = prove(&["--control", "selinux"]);
     assert_eq!(output.status.code(), Some(2));
 }
+
+/// The lab's recording of the attack without any control proves what its other profiles do: the same verdicts that
+/// `vedette lab run` finds in their own runs (the lab's test holds those to the same expectations).
+#[test]
+fn the_recorded_attack_proves_every_profile_of_the_lab() {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+    let vedette = |args: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_vedette"))
+            .args(args)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{output:?}");
+        serde_json::from_slice::<Value>(&output.stdout).unwrap()
+    };
+    let recording = format!("{root}/lab/recordings/playground.scap.gz");
+    let lab = vedette(&["lab", "steps", "-o", "json"]);
+    let mut compared = 0;
+    for profile in lab["profiles"].as_array().unwrap() {
+        let profile = profile["name"].as_str().unwrap();
+        let proof = vedette(&[
+            "prove",
+            &recording,
+            "--lab",
+            "--profile",
+            profile,
+            "-o",
+            "json",
+        ]);
+        for (step, proved) in lab["steps"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .zip(proof["steps"].as_array().unwrap())
+        {
+            let word = match proved["verdict"].as_str().unwrap() {
+                "stopped" => "blocked",
+                "not_stopped" => "allowed",
+                other => other,
+            };
+            assert_eq!(
+                step["expected"][profile], word,
+                "step {} of {profile}: {proved}",
+                step["id"]
+            );
+            compared += 1;
+        }
+    }
+    assert_eq!(compared, 30, "three profiles of ten steps");
+    println!("prove: {compared} verdicts equal to the lab's");
+}

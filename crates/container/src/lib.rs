@@ -1,18 +1,22 @@
 //! Containers: control group → container id → what the runtime knows of it.
 //!
 //! The runtimes are not asked over their sockets: what is needed lies on disk before a container's first process runs
-//! (the OCI bundle, Docker's configuration, the storage of Podman and CRI-O), so that even a container that lives for
+//! (the OCI bundle, containerd's database, Docker's configuration, the storage of Podman and CRI-O), so that even a container that lives for
 //! milliseconds is known by its first exec. [`Observer`] watches the events and answers with the `container` event that
 //! belongs before the one it has just seen.
 //!
 //! Every file is read up to [`MAX_FILE`] bytes; what is malformed is passed over; secrets in environments are hidden.
 
+mod bolt;
+mod containerd;
 mod docker;
 mod locate;
 mod metadata;
 mod observe;
 mod oci;
 mod storage;
+mod watch;
+mod usage;
 
 use std::path::{Path, PathBuf};
 
@@ -21,6 +25,7 @@ use serde_json::Value;
 pub use locate::{Engine, Located, locate};
 pub use metadata::{Metadata, Mount};
 pub use observe::{Observer, Stats};
+pub use usage::Meter;
 
 /// Most bytes of one of the runtimes' files. Real bundles have some ten kilobytes.
 pub const MAX_FILE: u64 = 4 << 20;
@@ -47,6 +52,7 @@ impl Runtimes {
         }
         docker::find(&self.root, id)
             .or_else(|| storage::find(&self.root, id))
+            .or_else(|| containerd::find(&self.root, id))
             .or_else(|| oci::find(&self.root, id))
     }
 }

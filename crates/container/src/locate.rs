@@ -38,6 +38,8 @@ pub struct Located {
     pub id: String,
     /// Who made it.
     pub engine: Engine,
+    /// Whether it is a container for certain. Where people choose names, a control group of anything may look the same.
+    pub is_certain: bool,
 }
 
 /// Length of the ids that every runtime makes by itself.
@@ -73,6 +75,7 @@ fn in_path(path: &str) -> Option<Located> {
                 return Some(Located {
                     id: id.to_owned(),
                     engine: *engine,
+                    is_certain: true,
                 });
             }
         }
@@ -89,17 +92,27 @@ fn in_path(path: &str) -> Option<Located> {
             return Some(Located {
                 id: name.to_owned(),
                 engine,
+                is_certain: true,
             });
         }
-        // names that people give: `/default/NAME` of containerd's own client, only as the last component
+        // names that people give: `/NAMESPACE/NAME` of containerd's own client, `/NAME` of runc's; units of the service
+        // manager are none
         if depth == 0
-            && let Some(name) = path.strip_prefix("/default/")
+            && let Some(rest) = path.strip_prefix('/')
+            && rest.split('/').count() <= 2
             && !name.is_empty()
-            && !name.contains('/')
+            && ![".service", ".slice", ".scope", ".mount", ".socket", ".swap"]
+                .iter()
+                .any(|unit| component.ends_with(unit))
         {
             return Some(Located {
                 id: name.to_owned(),
-                engine: Engine::Containerd,
+                engine: if rest.contains('/') {
+                    Engine::Containerd
+                } else {
+                    Engine::Other
+                },
+                is_certain: path.starts_with("/default/"),
             });
         }
     }
@@ -148,18 +161,22 @@ mod tests {
             locate(b"memory=/default/web\0"),
             Some(Located {
                 id: "web".into(),
-                engine: Engine::Containerd
+                engine: Engine::Containerd,
+                is_certain: true,
             })
         );
         for host in [
             "memory=/\0",
             "memory=/system.slice/ssh.service\0",
             "memory=/user.slice/user-0.slice\0",
+            "memory=/user.slice/user-0.slice/session-1.scope\0",
             "",
             "rubbish",
         ] {
             assert_eq!(locate(host.as_bytes()), None, "{host}");
         }
+        let named = locate(b"memory=/shop/web\0").expect("may be one");
+        assert_eq!((named.id.as_str(), named.is_certain), ("web", false));
         let monitor = format!("memory=/machine.slice/libpod-conmon-{id}.scope\0");
         assert_eq!(locate(monitor.as_bytes()), None);
     }

@@ -1,5 +1,5 @@
-//! OCI bundles: the `config.json` that a runtime writes before it starts a container. containerd's lie below its task
-//! directory, one directory for each of its namespaces; plain runc keeps the bundle's place in its state.
+//! OCI bundles: the `config.json` that a runtime writes before it starts a container. Plain runc keeps the bundle's place
+//! in its state.
 
 use std::path::Path;
 
@@ -9,46 +9,39 @@ use crate::json;
 use crate::locate::Engine;
 use crate::metadata::{CPU_PERIOD, CPU_SHARES, MAX_ENTRIES, Metadata, Mount, redacted};
 
-/// Where containerd keeps bundles, for its own and for embedded installations.
-const TASKS: &[&str] = &[
-    "run/containerd/io.containerd.runtime.v2.task",
-    "run/k3s/containerd/io.containerd.runtime.v2.task",
-    "var/snap/microk8s/common/run/containerd/io.containerd.runtime.v2.task",
-];
-/// Most namespaces of containerd that are looked through.
-const MAX_NAMESPACES: usize = 64;
+/// Where the low-level runtimes keep their state when nobody tells them another place.
+pub(crate) const STATES: &[&str] = &["run/runc", "run/crun"];
 
 pub(crate) fn find(root: &Path, id: &str) -> Option<Metadata> {
-    for tasks in TASKS {
-        let Ok(namespaces) = std::fs::read_dir(root.join(tasks)) else {
-            continue;
-        };
-        for namespace in namespaces.flatten().take(MAX_NAMESPACES) {
-            if let Some(spec) = json(&namespace.path().join(id).join("config.json")) {
-                let mut out = from_spec(&spec, id, Engine::Containerd);
-                if let Ok(meta) = std::fs::metadata(namespace.path().join(id)) {
-                    out.created = created(&meta);
-                }
-                return Some(out);
-            }
-        }
-    }
-    // runc: state.json holds the labels, among them the bundle's path
-    let state = json(&root.join("run/runc").join(id).join("state.json"))?;
-    let bundle = state["config"]["labels"]
-        .as_array()?
+    STATES
         .iter()
-        .filter_map(Value::as_str)
-        .find_map(|label| label.strip_prefix("bundle="))?;
-    let spec = json(
-        &root
-            .join(bundle.trim_start_matches('/'))
-            .join("config.json"),
-    )?;
-    Some(from_spec(&spec, id, Engine::Other))
+        .find_map(|place| in_state(root, &root.join(place).join(id), id))
 }
 
-fn created(meta: &std::fs::Metadata) -> i64 {
+/// By a runtime's state: runc's `state.json` holds labels, among them the bundle's path; crun's `status` the path itself.
+fn in_state(root: &Path, dir: &Path, id: &str) -> Option<Metadata> {
+    let bundle = match json(&dir.join("state.json")) {
+        Some(state) => state["config"]["labels"]
+            .as_array()?
+            .iter()
+            .filter_map(Value::as_str)
+            .find_map(|label| label.strip_prefix("bundle="))?
+            .to_owned(),
+        None => json(&dir.join("status"))?["bundle"].as_str()?.to_owned(),
+    };
+    let file = root
+        .join(bundle.trim_start_matches('/'))
+        .join("config.json");
+    let spec = json(&file)?;
+    let mut out = from_spec(&spec, id, Engine::Other);
+    if let Ok(meta) = std::fs::metadata(dir) {
+        out.created = created(&meta);
+    }
+    Some(out)
+}
+
+/// When a file was made or last changed, seconds since the Unix epoch.
+pub(crate) fn created(meta: &std::fs::Metadata) -> i64 {
     use std::os::unix::fs::MetadataExt;
     meta.ctime()
 }

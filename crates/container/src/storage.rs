@@ -8,9 +8,10 @@ use serde_json::Value;
 use crate::json;
 use crate::locate::Engine;
 use crate::metadata::Metadata;
-use crate::oci::from_spec;
+use crate::oci::{created, from_spec};
 
-const STORAGE: &str = "var/lib/containers/storage/overlay-containers";
+pub(crate) const STORAGE: &str = "var/lib/containers/storage/overlay-containers";
+const IMAGES: &str = "var/lib/containers/storage/overlay-images/images.json";
 
 pub(crate) fn find(root: &Path, id: &str) -> Option<Metadata> {
     let dir = root.join(STORAGE);
@@ -65,6 +66,22 @@ pub(crate) fn find(root: &Path, id: &str) -> Option<Metadata> {
         if !is_crio && let Some(name) = entry["names"][0].as_str() {
             out.name = name.into();
         }
+    }
+    // the digest stands with the image
+    let images = json(&root.join(IMAGES)).unwrap_or(Value::Null);
+    let image = images
+        .as_array()
+        .into_iter()
+        .flatten()
+        .find(|image| !out.image_id.is_empty() && image["id"].as_str() == Some(&out.image_id));
+    if let Some(image) = image {
+        out.image_digest = image["digest"].as_str().unwrap_or_default().into();
+    }
+    if spec["annotations"]["io.podman.annotations.privileged"] == "TRUE" {
+        out.privileged = true;
+    }
+    if let Ok(meta) = std::fs::metadata(&dir) {
+        out.created = created(&meta);
     }
     Some(out)
 }

@@ -41,6 +41,7 @@ fn located() -> Located {
     Located {
         id: ID.into(),
         engine: Engine::Other,
+        is_certain: true,
     }
 }
 
@@ -154,6 +155,7 @@ fn nothing_outside_is_read() {
         let located = Located {
             id: id.into(),
             engine: Engine::Other,
+            is_certain: true,
         };
         assert_eq!(root.runtimes().find(&located), None, "{id:?}");
     }
@@ -188,8 +190,18 @@ fn the_first_event_of_a_container_introduces_it() {
         &format!("var/lib/docker/containers/{ID}/config.v2.json"),
         r#"{"Name": "/late", "Config": {"Image": "busybox"}}"#,
     );
+    assert!(
+        observer.observe(&exec).is_none(),
+        "it is not looked for again at once"
+    );
+    assert_eq!((observer.stats().found, observer.stats().unknown), (0, 1));
+    let later = 5 + 1_000_000;
+    let exec = buf.event(2, later, 7, 0);
     let introduced = observer.observe(&exec).unwrap();
-    assert_eq!((introduced.kind.name(), introduced.ts), ("asyncevent", 5));
+    assert_eq!(
+        (introduced.kind.name(), introduced.ts),
+        ("asyncevent", later)
+    );
     assert_eq!(introduced.text(1), Some(&b"container"[..]));
     let text = String::from_utf8(introduced.text(2).unwrap().to_vec()).unwrap();
     assert!(
@@ -197,5 +209,5 @@ fn the_first_event_of_a_container_introduces_it() {
         "{text}"
     );
     assert!(observer.observe(&exec).is_none(), "once is enough");
-    assert_eq!((observer.stats.found, observer.stats.unknown), (1, 0));
+    assert_eq!((observer.stats().found, observer.stats().unknown), (1, 0));
 }

@@ -335,28 +335,21 @@ impl Redactor {
                 Some((name, value)) => (name, Some(value)),
                 None => (word, None),
             };
-            if let Some(value) = value {
-                let last = name
-                    .rsplit(['?', '&', ';', ',', '"', '\''])
-                    .next()
-                    .unwrap_or(name);
-                if self.is_secret(last) {
-                    let from = at - value.len();
-                    // a query string goes on behind the value
-                    let length = value.find(['&', ';']).unwrap_or(value.len());
-                    hide(from, from + length);
-                    continue;
+            // every `NAME=value` of the word: options, query strings, lists of an environment
+            let mut from = 0;
+            let mut hidden = false;
+            while let Some(sign) = word[from..].find('=').map(|sign| from + sign) {
+                let rest = &word[sign + 1..];
+                from = sign + 1;
+                if self.is_secret(name_before(word, sign)) {
+                    let length = value_length(rest);
+                    hide(start + from, start + from + length);
+                    from += length;
+                    hidden = true;
                 }
-                // further pairs of a query string
-                let mut from = at - value.len();
-                for pair in value.split('&') {
-                    if let Some((name, secret)) = pair.split_once('=')
-                        && self.is_secret(name.rsplit(['?', '/']).next().unwrap_or(name))
-                    {
-                        hide(from + pair.len() - secret.len(), from + pair.len());
-                    }
-                    from += pair.len() + 1;
-                }
+            }
+            if hidden {
+                continue;
             }
             // `command=mysql -px` in an alert's text: the program stands behind the sign
             let maybe = value.unwrap_or(word).trim_matches(['"', '\'']);
@@ -406,6 +399,40 @@ impl Redactor {
     }
 }
 
+/// The name that ends at byte `end`: letters, digits, `-` and `_`.
+fn name_before(word: &str, end: usize) -> &str {
+    let head = &word[..end];
+    let other = |c: char| !(c.is_alphanumeric() || matches!(c, '-' | '_'));
+    let start = head
+        .char_indices()
+        .rev()
+        .find(|(_, c)| other(*c))
+        .map_or(0, |(at, c)| at + c.len_utf8());
+    &head[start..]
+}
+
+/// How much of `rest` is the value: up to the next pair of a query string or of a list of an environment, which the
+/// fields of an event join with dots.
+fn value_length(rest: &str) -> usize {
+    let mut end = rest.find(['&', ';']).unwrap_or(rest.len());
+    let mut from = 0;
+    while let Some(sign) = rest[from..end].find('=').map(|sign| from + sign) {
+        let name = name_before(rest, sign);
+        let before = sign - name.len();
+        // in capitals, as names of an environment are: a value may itself have dots and signs
+        let is_variable = !name.is_empty()
+            && name
+                .chars()
+                .all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_');
+        if is_variable && before > 0 && rest.as_bytes()[before - 1] == b'.' {
+            end = before - 1;
+            break;
+        }
+        from = sign + 1;
+    }
+    rest[..end].trim_end_matches(['"', '\'']).len()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -421,6 +448,14 @@ mod tests {
             (
                 "env DB_PASSWORD=a PGPASSWORD=b PATH=/bin",
                 "env DB_PASSWORD=<redacted> PGPASSWORD=<redacted> PATH=/bin",
+            ),
+            (
+                "env=PATH=/bin.DB_PASSWORD=a.b=c.HOME=/root.",
+                "env=PATH=/bin.DB_PASSWORD=<redacted>.HOME=/root.",
+            ),
+            (
+                "java -Dspring.datasource.password=x -jar a",
+                "java -Dspring.datasource.password=<redacted> -jar a",
             ),
             (
                 "aws_secret_access_key=abc/def+g",
@@ -508,6 +543,8 @@ mod tests {
             ("=", "="),
             ("--password", "--password"),
             ("--password=", "--password="),
+            ("é=ü.ö=ß passwörd=x", "é=ü.ö=ß passwörd=x"),
+            ("tokené=ü", "tokené=<redacted>"),
         ] {
             let hidden = redactor.text(text);
             assert_eq!(hidden, expected);

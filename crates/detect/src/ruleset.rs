@@ -6,8 +6,9 @@ use vedette_event::{FieldRef, Priority};
 
 use vedette_rules::load::{ExtraFormat, LoadedRule};
 use vedette_rules::output::Format;
+use vedette_rules::prefilter::Prefilter;
 use vedette_rules::program::{Mode, Program};
-use vedette_rules::typed::Expr;
+use vedette_rules::typed::{Expr, Rule};
 
 /// How alerts are to be made.
 #[derive(Clone, Debug)]
@@ -50,8 +51,6 @@ pub(crate) struct Prepared {
     pub(crate) tags: Arc<[String]>,
     pub(crate) format: Format,
     pub(crate) extra: Vec<(String, ExtraFormat)>,
-    pub(crate) condition: Expr,
-    pub(crate) capture: Option<u64>,
 }
 
 /// A compiled rule set.
@@ -61,6 +60,7 @@ pub struct RuleSet {
     pub(crate) rules: Vec<Prepared>,
     pub(crate) settings: Settings,
     pub(crate) time: Option<FieldRef>,
+    typed: Vec<Rule>,
 }
 
 impl RuleSet {
@@ -80,14 +80,13 @@ impl RuleSet {
             tags: rule.rule.tags.iter().cloned().collect(),
             format: rule.format.clone(),
             extra: rule.extra_fields.clone(),
-            condition: rule.rule.condition.clone(),
-            capture: rule.rule.capture.then_some(rule.rule.capture_duration),
         });
         Self {
             program: Arc::new(Program::compile(&typed)),
             rules: prepared.collect(),
             time: FieldRef::parse(settings.time.field()).ok(),
             settings,
+            typed,
         }
     }
 
@@ -103,22 +102,29 @@ impl RuleSet {
 
     /// The condition of the rule of this name, checked and with macros and lists in place.
     pub fn condition(&self, rule: &str) -> Option<&Expr> {
-        let found = self.rules.iter().find(|known| &*known.name == rule)?;
+        let found = self.typed.iter().find(|known| known.name == rule)?;
         Some(&found.condition)
     }
 
     /// Whether the rule of this name asks for a capture, and how many milliseconds of it after the event; 0 for the
     /// default.
     pub fn capture(&self, rule: &str) -> Option<u64> {
-        self.rules
-            .iter()
-            .find(|known| &*known.name == rule)?
-            .capture
+        let found = self.typed.iter().find(|known| known.name == rule)?;
+        found.capture.then_some(found.capture_duration)
     }
 
-    /// The conditions of every rule, in definition order.
-    pub fn conditions(&self) -> impl Iterator<Item = &Expr> {
-        self.rules.iter().map(|rule| &rule.condition)
+    /// What of all that happens can matter to the rules of these sets.
+    pub fn prefilter<'a>(sets: impl IntoIterator<Item = &'a Self>) -> Prefilter {
+        let sets: Vec<&Self> = sets.into_iter().collect();
+        let rules: Vec<Rule> = sets.iter().flat_map(|set| set.typed.clone()).collect();
+        let outputs = sets.iter().flat_map(|set| &set.rules).flat_map(|rule| {
+            let extra = rule.extra.iter().flat_map(|(_, extra)| match extra {
+                ExtraFormat::Field(field) => std::slice::from_ref(&**field),
+                ExtraFormat::Text(format) => format.fields(),
+            });
+            rule.format.fields().iter().chain(extra)
+        });
+        Prefilter::new(&rules, outputs)
     }
 
     /// The compiled program, which knows the event types and fields that matter.

@@ -47,6 +47,7 @@ pub struct Page<T> {
     pub partial: Option<Partial>,
 }
 
+#[allow(clippy::ref_option, reason = "serde calls it with a reference to the field")]
 fn as_text<S: serde::Serializer>(
     cursor: &Option<Cursor>,
     serializer: S,

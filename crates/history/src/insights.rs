@@ -48,9 +48,9 @@ pub fn tree(view: View, places: &[PlaceCount]) -> Node {
         let mut branch = &mut root;
         branch.add(count);
         for (kind, name) in way {
-            // What is not known ends the way: its findings count for what is known above.
+            // What is not known is left out of the way: a container without a pod hangs below its node.
             if name.is_empty() {
-                break;
+                continue;
             }
             branch = branch
                 .children
@@ -132,6 +132,16 @@ mod tests {
             counts,
             denied: 1,
             last: 5,
+        }
+    }
+
+    #[test]
+    fn a_container_without_a_pod_hangs_below_its_node() {
+        let mut place = count("a", "", "", "", Severity::High);
+        place.place.container = "5eed".into();
+        for view in [View::Kubernetes, View::Host] {
+            let root = tree(view, std::slice::from_ref(&place));
+            assert_eq!(root.children[0].children[0].id, "/h:a/c:5eed");
         }
     }
 

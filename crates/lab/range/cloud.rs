@@ -10,18 +10,21 @@ use std::process::ExitCode;
 use crate::http::{self, Answer, Request};
 use crate::{cluster, fail};
 
+/// An address and a port.
+type Place = ([u8; 4], u16);
+
 /// Files that the mirror hands out.
 const MIRROR: &str = "/srv/mirror";
 /// Addresses from the ranges that are set aside for documentation (RFC 5737), so that they belong to nobody.
-const MIRROR_AT: ([u8; 4], u16) = ([203, 0, 113, 10], 80);
-const TARGET_AT: [([u8; 4], u16); 2] = [([203, 0, 113, 20], 22), ([203, 0, 113, 20], 80)];
-const POOL_AT: ([u8; 4], u16) = ([198, 51, 100, 7], 3333);
-const METADATA_AT: ([u8; 4], u16) = ([169, 254, 169, 254], 80);
-const API_SERVER_AT: ([u8; 4], u16) = ([10, 96, 0, 1], 443);
+const MIRROR_AT: Place = ([203, 0, 113, 10], 80);
+const TARGET_AT: [Place; 2] = [([203, 0, 113, 20], 22), ([203, 0, 113, 20], 80)];
+const POOL_AT: Place = ([198, 51, 100, 7], 3333);
+const METADATA_AT: Place = ([169, 254, 169, 254], 80);
+const API_SERVER_AT: Place = ([10, 96, 0, 1], 443);
 
 /// `range-cloud`.
 pub(crate) fn run(_: &[String]) -> ExitCode {
-    let services: [(([u8; 4], u16), fn(&Request) -> Answer); 3] = [
+    let services: [(Place, fn(&Request) -> Answer); 3] = [
         (MIRROR_AT, mirror),
         (METADATA_AT, metadata),
         (API_SERVER_AT, cluster::api_server),

@@ -10,7 +10,7 @@ const MAX_HEAD: u64 = 16 << 10;
 /// Most bytes of a body: the lab's largest download is this program itself.
 const MAX_BODY: u64 = 64 << 20;
 /// How long a peer may stay silent. The longest command an `/exec` waits for is the miner's 20 seconds.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A request.
 #[derive(Debug, Default)]

@@ -29,8 +29,11 @@ mod web;
 
 use std::process::ExitCode;
 
+/// What a part does with its arguments.
+type Part = fn(&[String]) -> ExitCode;
+
 /// Every part by name.
-const PARTS: &[(&str, fn(&[String]) -> ExitCode)] = &[
+const PARTS: &[(&str, Part)] = &[
     ("apt-get", packages::apt_get),
     ("containerd", runtime::daemon),
     ("crictl", runtime::crictl),

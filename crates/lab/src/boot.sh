@@ -8,14 +8,14 @@ root=$stage/root
 # Everything of the lab is in one control group, so that its events can be told from all others.
 for hierarchy in /sys/fs/cgroup /sys/fs/cgroup/*; do
   if [ -e "$hierarchy/cgroup.procs" ]; then
-    mkdir -p "$hierarchy/$lab/node"
+    mkdir -p "$hierarchy/$lab/node.slice"
     if [ -e "$hierarchy/cpuset.cpus" ] && [ ! -e "$hierarchy/cgroup.controllers" ]; then
-      for group in "$lab" "$lab/node"; do
+      for group in "$lab" "$lab/node.slice"; do
         cat "$hierarchy/cpuset.cpus" > "$hierarchy/$group/cpuset.cpus"
         cat "$hierarchy/cpuset.mems" > "$hierarchy/$group/cpuset.mems"
       done
     fi
-    echo $$ > "$hierarchy/$lab/node/cgroup.procs"
+    echo $$ > "$hierarchy/$lab/node.slice/cgroup.procs"
   fi
 done
 

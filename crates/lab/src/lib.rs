@@ -22,7 +22,7 @@ mod tools;
 
 pub use gate::{Gate, encode};
 pub use node::{Error, Node, Settings};
-pub use pod::{Pod, Profile, pods};
+pub use pod::{Pod, Profile, Security, pods};
 pub use sweep::sweep;
 pub use tools::{Missing, missing};
 

@@ -13,7 +13,7 @@ use crate::pod::{self, Pod, Profile};
 use crate::{Gate, PREFIX, image, spec, sweep, tools};
 
 /// How long the node may take to come up. It takes about a second on an idle machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// How long the kernel may take to end all processes of the node.
 const END: Duration = Duration::from_secs(10);
 /// Pause between two looks.
@@ -66,17 +66,15 @@ impl Node {
     /// Call it from a thread that lives as long as the node: the kernel ends the node with that thread.
     pub fn start(settings: &Settings) -> Result<Self, Error> {
         let io = |doing| move |source| Error::Io { doing, source };
+        // the name says who runs it, see `sweep`
+        let name = format!("{PREFIX}{}-", std::process::id());
         let directory = tempfile::Builder::new()
-            .prefix(PREFIX)
+            .prefix(&name)
             .permissions(fs::Permissions::from_mode(0o700))
             .tempdir()
             .map_err(io("making the lab's directory"))?;
         let stage = directory.path();
-        let name = format!("{PREFIX}{}", std::process::id());
-        let name = format!(
-            "{name}-{}",
-            &identity(4).map_err(io("reading random bytes"))?
-        );
+        let name = format!("{name}{}", identity(4).map_err(io("reading random bytes"))?);
         for inside in ["root", "memory", "pods", "images"] {
             fs::create_dir(stage.join(inside)).map_err(io("making the lab's directory"))?;
         }
@@ -89,6 +87,9 @@ impl Node {
         // When this process dies, even by SIGKILL, the kernel kills `unshare`, which takes the node's first process with
         // it, which takes all others.
         let child = Command::new("setpriv")
+            // the environment would show in recordings, and secrets in it to the attack
+            .env_clear()
+            .current_dir("/")
             .env("PATH", tools::search_path())
             .args(["--pdeathsig", "KILL", "unshare"])
             .args([

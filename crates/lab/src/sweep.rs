@@ -11,10 +11,16 @@ const CGROUPS: &str = "/sys/fs/cgroup";
 /// Where this machine's containerd keeps bundles; a running lab is announced there (see `node.rs`).
 pub(crate) const TASKS: &str = "/run/containerd/io.containerd.runtime.v2.task";
 
-/// Ends every lab on this machine and removes what is left of it. Gives what was removed, in words.
-pub fn sweep() -> io::Result<Vec<String>> {
+/// Removes what is left of labs whose run is gone, and ends their nodes should they still live. With `all`, labs that are
+/// still being run are ended too. Gives what was done, in words.
+pub fn sweep(all: bool) -> io::Result<Vec<String>> {
     let mut done = Vec::new();
-    for (pid, name) in runners()? {
+    let abandoned = |name: &str| all || !owner(name).is_some_and(alive);
+    for (pid, name) in nodes()? {
+        if !abandoned(&name) {
+            done.push(format!("{name} is being run; --all ends it"));
+            continue;
+        }
         // The lab's first process holds its process namespace: the kernel ends all others with it.
         let status = std::process::Command::new("kill")
             .args(["-KILL", &pid.to_string()])
@@ -23,17 +29,22 @@ pub fn sweep() -> io::Result<Vec<String>> {
             done.push(format!("ended {name} (process {pid})"));
         }
     }
-    for directory in named(&std::env::temp_dir()) {
-        if remove_directory(&directory) {
+    let gone = |path: &PathBuf| {
+        path.file_name()
+            .and_then(|name| name.to_str())
+            .is_some_and(abandoned)
+    };
+    for directory in named(&std::env::temp_dir()).into_iter().filter(gone) {
+        if fs::remove_dir_all(&directory).is_ok() {
             done.push(format!("removed {}", directory.display()));
         }
     }
-    for group in groups("") {
+    for group in groups("").into_iter().filter(gone) {
         if remove_group(&group) {
             done.push(format!("removed control group {}", group.display()));
         }
     }
-    for link in named(Path::new(TASKS)) {
+    for link in named(Path::new(TASKS)).into_iter().filter(gone) {
         if fs::remove_file(&link).is_ok() {
             done.push(format!("removed {}", link.display()));
         }
@@ -41,8 +52,19 @@ pub fn sweep() -> io::Result<Vec<String>> {
     Ok(done)
 }
 
-/// Processes that hold a lab: `unshare` with the lab's directory in its arguments.
-fn runners() -> io::Result<Vec<(u32, String)>> {
+/// The process that runs a lab: its number stands in the lab's name.
+fn owner(name: &str) -> Option<u32> {
+    name.strip_prefix(PREFIX)?.split('-').next()?.parse().ok()
+}
+
+/// Whether a process is there and has not ended.
+fn alive(pid: u32) -> bool {
+    // a process that has ended has no executable any more
+    fs::read_link(Path::new("/proc").join(pid.to_string()).join("exe")).is_ok()
+}
+
+/// Processes that hold a lab's node: `unshare` with the lab's name in its arguments.
+fn nodes() -> io::Result<Vec<(u32, String)>> {
     let mut out = Vec::new();
     for entry in fs::read_dir("/proc")?.flatten() {
         let Some(pid) = entry
@@ -82,10 +104,6 @@ fn named(directory: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
-fn remove_directory(directory: &Path) -> bool {
-    fs::remove_dir_all(directory).is_ok()
-}
-
 /// The control groups of one lab, or of all when the name is empty, in every hierarchy.
 pub(crate) fn groups(lab: &str) -> Vec<PathBuf> {
     let root = Path::new(CGROUPS);
@@ -117,4 +135,16 @@ pub(crate) fn remove_group(group: &Path) -> bool {
         }
     }
     fs::remove_dir(group).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_labs_name_says_who_runs_it() {
+        assert_eq!(owner("vedette-lab-123-abcd"), Some(123));
+        assert_eq!(owner("vedette-lab-x"), None);
+        assert!(alive(std::process::id()));
+    }
 }

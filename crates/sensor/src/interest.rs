@@ -1,8 +1,9 @@
 //! Which events are wanted, and what the kernel side needs to know for that.
 
 use vedette_event::{EventFlags, EventType};
+use vedette_rules::prefilter::{OpenFilter, Prefilter};
 
-use crate::spec::Want;
+use crate::spec::{Filter, Want};
 use crate::syscalls::{
     ALL, EVENT_EXECVE, EVENT_EXECVEAT, EVENT_PROCEXIT, EVENTS_CLONE, NR_EXEC, NR_FORK_CHILD,
     NR_PROCEXIT, Syscall,
@@ -47,7 +48,8 @@ impl Interest {
         kinds.into_iter().map(Self::from).collect()
     }
 
-    /// What the state engine needs whatever the rules ask: the events that change processes, descriptors or users.
+    /// What the state engine needs whatever the rules ask: the events that change processes, descriptors or users. What
+    /// failed changed nothing, but for a connection that is under way.
     pub fn for_state() -> Vec<Self> {
         Self::everything()
             .into_iter()
@@ -55,6 +57,14 @@ impl Interest {
                 i.kind
                     .info()
                     .is_some_and(|info| info.flags.has(EventFlags::MODIFIES_STATE))
+            })
+            .map(|i| Self {
+                outcome: if i.kind.name() == "connect" {
+                    Outcome::Any
+                } else {
+                    Outcome::Success
+                },
+                ..i
             })
             .collect()
     }
@@ -72,6 +82,94 @@ impl Interest {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Unwatchable(pub Vec<EventType>);
 
+/// What the sensor is to tell.
+#[derive(Clone, Debug, Default)]
+pub struct Watch {
+    /// Events that somebody looks at.
+    asked: Vec<Interest>,
+    /// Events that only change the state behind the fields.
+    behind: Vec<Interest>,
+    /// Which opens somebody looks at; `None`: all.
+    opens: Option<OpenFilter>,
+}
+
+impl Watch {
+    /// Everything that the sensor can tell.
+    pub fn everything() -> Self {
+        Interest::everything().as_slice().into()
+    }
+
+    /// What rules need, and the state behind their fields.
+    pub fn rules(filter: Prefilter) -> Self {
+        let asked: Vec<Interest> = filter
+            .wants
+            .iter()
+            .map(|want| Interest {
+                kind: want.kind,
+                outcome: match (want.success, want.failure) {
+                    (true, false) => Outcome::Success,
+                    (false, true) => Outcome::Failure,
+                    _ => Outcome::Any,
+                },
+            })
+            .collect();
+        let mut behind = Interest::for_state();
+        behind.extend(filter.behind_fields.into_iter().map(Interest::from));
+        // Who looks at closes wants to see what was closed: then opens have to be told in time.
+        let closes = |i: &Interest| matches!(i.kind.0, EVENT_CLOSE | EVENT_CLOSE_RANGE);
+        let opens = filter.opens.filter(|_| !asked.iter().any(closes));
+        Self {
+            asked,
+            behind,
+            opens,
+        }
+    }
+
+    pub(crate) fn opens(&self) -> Option<&OpenFilter> {
+        self.opens.as_ref()
+    }
+
+    /// How the kernel side is to look at a call.
+    pub(crate) fn filter(&self, call: &Syscall) -> Filter {
+        let asked = self.asked.iter().any(|i| i.kind.0 == call.event);
+        match call.event {
+            EVENT_CLOSE if asked || self.opens.is_none() => Filter::CloseTold,
+            EVENT_CLOSE => Filter::Close,
+            EVENT_FCNTL if !asked => Filter::Fcntl,
+            EVENT_OPEN | EVENT_OPENAT | EVENT_OPENAT2 if self.opens.is_some() => Filter::Open,
+            _ => Filter::None,
+        }
+    }
+}
+
+impl From<&[Interest]> for Watch {
+    fn from(asked: &[Interest]) -> Self {
+        Self {
+            asked: asked.to_vec(),
+            ..Self::default()
+        }
+    }
+}
+
+impl From<&Vec<Interest>> for Watch {
+    fn from(asked: &Vec<Interest>) -> Self {
+        asked.as_slice().into()
+    }
+}
+
+impl<const N: usize> From<&[Interest; N]> for Watch {
+    fn from(asked: &[Interest; N]) -> Self {
+        asked.as_slice().into()
+    }
+}
+
+const EVENT_OPEN: u16 = 3;
+const EVENT_CLOSE: u16 = 5;
+const EVENT_FCNTL: u16 = 151;
+const EVENT_OPENAT: u16 = 307;
+const EVENT_OPENAT2: u16 = 327;
+const EVENT_CLOSE_RANGE: u16 = 451;
+
 /// What is wanted of each system call and tracepoint.
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
@@ -79,8 +177,8 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    /// Adds up interests. Types that cannot be produced come back.
-    pub(crate) fn new(interests: &[Interest]) -> (Self, Unwatchable) {
+    /// Adds up interests. Types that were asked for and cannot be produced come back.
+    pub(crate) fn new(watch: &Watch) -> (Self, Unwatchable) {
         let mut wants: Vec<(u16, Want)> = ALL
             .iter()
             .map(|s| s.nr)
@@ -93,7 +191,7 @@ impl Plan {
                 entry.1 = entry.1.or(want);
             }
         };
-        for interest in interests {
+        for interest in watch.asked.iter().chain(&watch.behind) {
             let id = interest.kind.0;
             let mut found = false;
             for syscall in ALL.iter().filter(|s| s.event == id) {
@@ -132,6 +230,10 @@ pub(crate) fn syscall(nr: u16) -> Option<&'static Syscall> {
 mod tests {
     use super::*;
 
+    fn plan_of(interests: &[Interest]) -> (Plan, Unwatchable) {
+        Plan::new(&interests.into())
+    }
+
     fn want_of(plan: &Plan, nr: u16) -> Want {
         plan.wants()
             .find(|(n, _)| *n == nr)
@@ -142,7 +244,7 @@ mod tests {
     #[test]
     fn interests_add_up() {
         let close = EventType::by_symbol("SYSCALL_CLOSE_X").unwrap();
-        let (plan, rest) = Plan::new(&[
+        let (plan, rest) = plan_of(&[
             Interest {
                 kind: close,
                 outcome: Outcome::Failure,
@@ -161,7 +263,7 @@ mod tests {
     fn exec_and_clone_bring_their_tracepoints() {
         let exec = EventType(EVENT_EXECVE).into();
         let clone = EventType(EVENTS_CLONE[0]).into();
-        let (plan, _) = Plan::new(&[exec, clone]);
+        let (plan, _) = plan_of(&[exec, clone]);
         assert_eq!(want_of(&plan, NR_EXEC), Want::OK.or(Want::FAILED));
         assert_eq!(want_of(&plan, NR_FORK_CHILD), Want::OK.or(Want::FAILED));
         assert_eq!(want_of(&plan, NR_PROCEXIT), Want::NOTHING);
@@ -170,7 +272,7 @@ mod tests {
     #[test]
     fn what_cannot_be_watched_comes_back() {
         let plugin = EventType::by_symbol("PLUGINEVENT_E").unwrap();
-        let (_, rest) = Plan::new(&[plugin.into()]);
+        let (_, rest) = plan_of(&[plugin.into()]);
         assert_eq!(rest, Unwatchable(vec![plugin]));
     }
 

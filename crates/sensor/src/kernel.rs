@@ -1,18 +1,21 @@
 //! The kernel side, loaded: object, maps, links.
 
 use std::collections::BTreeMap;
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::sync::Mutex;
+
+use vedette_rules::prefilter::OpenFilter;
 
 use libbpf_rs::{
     Link, MapCore, MapFlags, MapHandle, MapType, Object, ObjectBuilder, PrintLevel, set_print,
 };
 
 use crate::btf::{Completion, Tracepoints};
-use crate::interest::{Plan, syscall};
+use crate::filter;
+use crate::interest::{Plan, Watch, syscall};
 use crate::ring::Ring;
 use crate::sensor::{Config, Drops, Error, ProgramStats};
-use crate::spec::{Want, encode};
+use crate::spec::{Handling, Want, encode};
 use crate::syscalls::{ALL, How};
 use crate::tables::{bits, values};
 
@@ -23,6 +26,8 @@ static OBJECT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/sensor.bpf.o"))
 const SYSCALLS: u32 = 512;
 /// Bytes of `struct bits`.
 const BITS_BYTES: usize = 64;
+/// A ring wakes its reader when one part in so many is full: early enough that the reader is there before the rest is.
+const WAKE_SHARE: u32 = 8;
 /// Causes of loss that the kernel side counts, in the order of `enum cause`.
 const CAUSES: usize = 5;
 /// Lines of libbpf's complaints that an error carries.
@@ -95,6 +100,10 @@ pub(crate) struct Kernel {
     maps: BTreeMap<String, MapHandle>,
     rings: Vec<MapHandle>,
     programs: BTreeMap<&'static str, u8>,
+    /// How many filters were installed.
+    epoch: u64,
+    /// Names that the filter in use asks for.
+    names: Vec<[u8; filter::NAME_BYTES]>,
     object: Object,
 }
 
@@ -125,6 +134,8 @@ impl Kernel {
                         bytes[4..8].copy_from_slice(&config.snap_len.to_le_bytes());
                         let whole = u32::from(tracepoints.completion == Some(Completion::Whole));
                         bytes[8..12].copy_from_slice(&whole.to_le_bytes());
+                        let wake = config.ring_bytes / WAKE_SHARE;
+                        bytes[12..16].copy_from_slice(&wake.to_le_bytes());
                     }
                 }
                 _ => {}
@@ -147,6 +158,8 @@ impl Kernel {
             maps,
             rings: Vec::new(),
             programs: BTreeMap::new(),
+            epoch: 0,
+            names: Vec::new(),
             object,
         };
         kernel.fill_tables()?;
@@ -241,22 +254,64 @@ impl Kernel {
     }
 
     /// Says what is wanted, call by call. Takes effect at once, for each call by itself.
-    pub(crate) fn want(&self, plan: &Plan) -> Result<(), Error> {
+    pub(crate) fn want(&mut self, watch: &Watch, plan: &Plan) -> Result<(), Error> {
+        if let Some(opens) = watch.opens() {
+            self.install(opens)?;
+        }
         for (nr, want) in plan.wants() {
             let value = match syscall(nr) {
-                Some(call) => match call.how {
-                    How::Row(rows) => encode(call.event, want, 0, rows),
-                    How::Program(name) => {
-                        let slot = self.programs.get(name).copied().unwrap_or(0);
-                        // without a program there is nothing to send
-                        let want = if slot == 0 { Want::NOTHING } else { want };
-                        encode(call.event, want, slot, &[])
+                Some(call) => {
+                    let mut how = Handling {
+                        want,
+                        program: 0,
+                        filter: watch.filter(call),
+                        fds: call.fds(),
+                        creates: call.creates(),
+                    };
+                    match call.how {
+                        How::Row(rows) => encode(call.event, how, rows),
+                        How::Program(name) => {
+                            how.program = self.programs.get(name).copied().unwrap_or(0);
+                            if how.program == 0 {
+                                // without a program there is nothing to send
+                                how.want = Want::NOTHING;
+                            }
+                            encode(call.event, how, &[])
+                        }
                     }
-                },
-                None => encode(0, want, 0, &[]),
+                }
+                None => {
+                    let how = Handling {
+                        want,
+                        ..Handling::default()
+                    };
+                    encode(0, how, &[])
+                }
             };
             self.update("specs", &u32::from(nr).to_le_bytes(), &value)?;
         }
+        Ok(())
+    }
+
+    /// Puts a filter beside the one in use and changes over to it.
+    fn install(&mut self, opens: &OpenFilter) -> Result<(), Error> {
+        self.epoch += 1;
+        let next = (self.epoch % 2) as u32;
+        let names: Vec<[u8; filter::NAME_BYTES]> =
+            opens.names.iter().map(|name| filter::name(name)).collect();
+        for name in &names {
+            self.update("filter_names", name, &[1])?;
+        }
+        let bytes = filter::encode(opens, self.epoch);
+        self.update("filters", &next.to_le_bytes(), &bytes)?;
+        self.update("filter_used", &0u32.to_le_bytes(), &next.to_le_bytes())?;
+        for old in self.names.iter().filter(|old| !names.contains(old)) {
+            let map = "filter_names";
+            self.map(map)?
+                .delete(old)
+                .map_err(|source| Error::Map { map, source })?;
+        }
+        self.names = names;
         Ok(())
     }
 
@@ -280,8 +335,13 @@ impl Kernel {
         Ok(())
     }
 
-    /// What each processor counted: events, bytes, losses.
-    pub(crate) fn counters(&self) -> Result<Vec<(u64, u64, Drops)>, Error> {
+    /// The rings' descriptors, which become readable when a ring wakes its reader.
+    pub(crate) fn ring_fds(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        self.rings.iter().map(MapHandle::as_fd)
+    }
+
+    /// What each processor counted: events, bytes, events that the filter held back, losses.
+    pub(crate) fn counters(&self) -> Result<Vec<([u64; 3], Drops)>, Error> {
         let values = self
             .map("counters")?
             .lookup_percpu(&0u32.to_le_bytes(), MapFlags::ANY)
@@ -301,7 +361,7 @@ impl Kernel {
                 };
                 let mut lost = [0; CAUSES];
                 for (i, lost) in lost.iter_mut().enumerate() {
-                    *lost = word(2 + i);
+                    *lost = word(3 + i);
                 }
                 let [ring_full, too_long, nested, no_program, pending_full] = lost;
                 let drops = Drops {
@@ -311,7 +371,7 @@ impl Kernel {
                     no_program,
                     pending_full,
                 };
-                (word(0), word(1), drops)
+                ([word(0), word(1), word(2)], drops)
             })
             .collect())
     }
@@ -410,6 +470,9 @@ mod tests {
             ("nparams", 2),
             ("want", 3),
             ("program", 4),
+            ("filter", 5),
+            ("fds", 6),
+            ("creates", 7),
             ("params", 8),
         ] {
             assert_eq!(offset(&spec, member), at, "spec.{member}");
@@ -417,9 +480,16 @@ mod tests {
         let bits = of("bits");
         assert_eq!(bits.size(), BITS_BYTES);
         assert_eq!((offset(&bits, "from"), offset(&bits, "to")), (1, 32));
-        assert_eq!(of("counters").size(), 8 * (2 + CAUSES));
+        assert_eq!(of("counters").size(), 8 * (3 + CAUSES));
+        let open_filter = of("open_filter");
+        assert_eq!(open_filter.size(), filter::BYTES);
+        for (member, at) in filter::OFFSETS {
+            assert_eq!(offset(&open_filter, member), *at, "open_filter.{member}");
+        }
+        assert_eq!(of("name").size(), filter::NAME_BYTES);
         assert_eq!(of("settings").size(), 16);
         assert_eq!(offset(&of("settings"), "uring_cqe"), 8);
+        assert_eq!(offset(&of("settings"), "wake_bytes"), 12);
     }
 
     /// The enumeration is not among the object's types, since the table holds it as a byte: its text is read instead.
@@ -458,7 +528,7 @@ mod tests {
             (Param::Caps(0), "KIND_CAPS"),
             (Param::Memory, "KIND_MEMORY"),
         ] {
-            let bytes = encode(1, Want::OK, 0, &[param]);
+            let bytes = encode(1, Handling::default(), &[param]);
             assert_eq!(bytes[8], value(name), "{name}");
         }
     }

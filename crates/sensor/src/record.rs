@@ -16,6 +16,8 @@ pub enum Origin {
     IoUring,
     /// A tracepoint: exec, fork, exit.
     Tracepoint,
+    /// An open that happened earlier and that nobody wanted then; told because an event names its descriptor.
+    Kept,
 }
 
 /// The fixed part of a record.
@@ -38,8 +40,9 @@ pub(crate) fn time_of(bytes: &[u8]) -> u64 {
         .map_or(0, u64::from_le_bytes)
 }
 
-/// Takes a record apart. `None` when it is cut or says something impossible, which would be a fault of the kernel side.
-pub(crate) fn parse(bytes: &[u8], num: u64, epoch: u64) -> Option<(RawEvent<'_>, Origin)> {
+/// Takes a record apart: event number `num`, on a machine whose boot clock began `epoch` nanoseconds after the Unix
+/// epoch. `None` when it is cut or says something impossible, which would be a fault of the kernel side.
+pub fn parse(bytes: &[u8], num: u64, epoch: u64) -> Option<(RawEvent<'_>, Origin)> {
     let (head, rest) = bytes.split_at_checked(HEADER_BYTES)?;
     let header = header(head)?;
     let lengths = usize::from(header.nparams) * 2;
@@ -71,6 +74,7 @@ fn header(head: &[u8]) -> Option<Header> {
             1 => Origin::Compat,
             2 => Origin::IoUring,
             3 => Origin::Tracepoint,
+            4 => Origin::Kept,
             _ => return None,
         },
     })

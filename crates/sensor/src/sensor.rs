@@ -5,7 +5,8 @@ use std::time::Duration;
 use thiserror::Error;
 use vedette_event::RawEvent;
 
-use crate::interest::{Interest, Plan, Unwatchable};
+use crate::bell::Bell;
+use crate::interest::{Plan, Unwatchable, Watch};
 use crate::kernel::Kernel;
 use crate::merge::Merge;
 use crate::probe::{self, Capabilities};
@@ -114,6 +115,8 @@ pub struct Stats {
     pub events: u64,
     /// Bytes written to the rings.
     pub bytes: u64,
+    /// Events that were held back because nobody can want them.
+    pub filtered: u64,
     /// Losses, one entry for each processor.
     pub drops: Vec<Drops>,
     /// Events that came out after a later one (see [`Config::settle`]).
@@ -132,12 +135,11 @@ impl Stats {
 }
 
 /// Live system calls. Detaches when dropped.
-///
-/// Not `Send`: the object behind it belongs to the thread that made it.
 #[derive(Debug)]
 pub struct Sensor {
     kernel: Kernel,
     merge: Merge,
+    bell: Bell,
     /// Nanoseconds between the Unix epoch and the boot clock's zero.
     epoch: u64,
     settle: u64,
@@ -145,17 +147,23 @@ pub struct Sensor {
     malformed: u64,
 }
 
+// SAFETY: what keeps it from being `Send` by itself are the raw pointers of libbpf's objects and of the mapped rings.
+// Neither is bound to a thread: the objects are memory and descriptors that `kernel` alone owns and hands out nowhere,
+// the mappings belong to the process. Nothing of them is shared, since `Sensor` is not `Sync`.
+unsafe impl Send for Sensor {}
+
 impl Sensor {
     /// Finds out what this kernel allows. Loads and attaches nothing that stays.
     pub fn probe() -> Capabilities {
         probe::probe()
     }
 
-    /// Loads and attaches the kernel side for these events.
+    /// Loads and attaches the kernel side for what is to be watched: a [`Watch`], or a list of [`crate::Interest`]s.
     ///
     /// # Errors
     /// [`Error`] when the kernel refuses; nothing stays behind.
-    pub fn start(config: &Config, interesting: &[Interest]) -> Result<(Self, Unwatchable), Error> {
+    pub fn start(config: &Config, watch: impl Into<Watch>) -> Result<(Self, Unwatchable), Error> {
+        let watch = watch.into();
         let config = Config {
             ring_bytes: config.ring_bytes.clamp(4096, 1 << 30).next_power_of_two(),
             cpus_per_ring: config.cpus_per_ring.max(1),
@@ -164,9 +172,11 @@ impl Sensor {
         };
         let cpus = probe::possible_cpus();
         let (mut kernel, rings) = Kernel::load(&config, cpus)?;
-        let (plan, unwatchable) = Plan::new(interesting);
-        kernel.want(&plan)?;
+        let (plan, unwatchable) = Plan::new(&watch);
+        kernel.want(&watch, &plan)?;
+        let bell = Bell::new(kernel.ring_fds()).map_err(Error::Ring)?;
         let sensor = Self {
+            bell,
             merge: Merge::new(rings),
             epoch: probe::realtime_ns().saturating_sub(probe::boottime_ns()),
             settle: config.settle.as_nanos() as u64,
@@ -184,9 +194,10 @@ impl Sensor {
     ///
     /// # Errors
     /// [`Error::Map`] when the kernel refuses; the old set may then be partly replaced.
-    pub fn set_interesting(&mut self, interesting: &[Interest]) -> Result<Unwatchable, Error> {
-        let (plan, unwatchable) = Plan::new(interesting);
-        self.kernel.want(&plan)?;
+    pub fn watch(&mut self, watch: impl Into<Watch>) -> Result<Unwatchable, Error> {
+        let watch = watch.into();
+        let (plan, unwatchable) = Plan::new(&watch);
+        self.kernel.want(&watch, &plan)?;
         Ok(unwatchable)
     }
 
@@ -216,6 +227,12 @@ impl Sensor {
         })
     }
 
+    /// Waits until a ring is filling up, but no longer than `most`. Events that trickle in wake nobody: who wants them
+    /// soon chooses `most` accordingly.
+    pub fn wait(&self, most: Duration) {
+        self.bell.wait(most);
+    }
+
     /// Counters so far.
     ///
     /// # Errors
@@ -227,9 +244,10 @@ impl Sensor {
             waiting: self.merge.waiting(),
             ..Stats::default()
         };
-        for (events, bytes, drops) in self.kernel.counters()? {
+        for ([events, bytes, filtered], drops) in self.kernel.counters()? {
             stats.events += events;
             stats.bytes += bytes;
+            stats.filtered += filtered;
             stats.drops.push(drops);
         }
         Ok(stats)

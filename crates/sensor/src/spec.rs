@@ -138,14 +138,60 @@ impl Want {
     }
 }
 
+/// Which calls the kernel side looks at more closely: mirror of `enum filter` in `bpf/include/prefilter.h`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub(crate) enum Filter {
+    /// Told when it is wanted.
+    #[default]
+    None = 0,
+    /// An open is told when its class and path are wanted.
+    Open = 1,
+    /// A close is told when user space may know the descriptor.
+    Close = 2,
+    /// Only commands that copy a descriptor or change when it ends.
+    Fcntl = 3,
+    /// A close that is told whatever is known of the descriptor.
+    CloseTold = 4,
+}
+
+/// What a call does to the table of descriptors: mirror of `enum creates` in `bpf/include/prefilter.h`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub(crate) enum Creates {
+    #[default]
+    Nothing = 0,
+    /// Its result is a new descriptor.
+    Result = 1,
+    /// Several, which stand in memory.
+    Several = 2,
+    /// Its result is one for some commands.
+    Fcntl = 3,
+    /// It closes many.
+    ClosesRange = 4,
+}
+
+/// How a call is told, beside its parameters.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Handling {
+    pub(crate) want: Want,
+    /// Slot of the tail call table; 0 is the interpreter.
+    pub(crate) program: u8,
+    pub(crate) filter: Filter,
+    /// Bit n: argument n may name a descriptor.
+    pub(crate) fds: u8,
+    pub(crate) creates: Creates,
+}
+
 /// The bytes of one `struct spec`.
-pub(crate) fn encode(event: u16, want: Want, program: u8, rows: &[Param]) -> [u8; SPEC_BYTES] {
+pub(crate) fn encode(event: u16, how: Handling, rows: &[Param]) -> [u8; SPEC_BYTES] {
     let mut out = [0; SPEC_BYTES];
     let nparams: usize = rows.iter().map(|row| row.widths().len()).sum();
     out[..2].copy_from_slice(&event.to_le_bytes());
     out[2] = nparams as u8;
-    out[3] = want.0;
-    out[4] = program;
+    out[3] = how.want.0;
+    out[4] = how.program;
+    out[5] = how.filter as u8;
+    out[6] = how.fds;
+    out[7] = how.creates as u8;
     for (slot, row) in out[8..].chunks_exact_mut(4).zip(rows) {
         slot[..3].copy_from_slice(&row.encode());
     }

@@ -3,11 +3,13 @@
 //! A plain call says how its parameters are made from its arguments; the few others name their program of the kernel
 //! side. Adding a plain call is one row here; the tests hold every row against the event table.
 
-use crate::spec::Param;
+use vedette_event::{EventFlags, EventType};
+
 use crate::spec::Param::{
     Bits16, Bits32, Bytes, Caps, Enum8, Enum16, Fd, MemS64, MemU32, Memory, Mode, Ret, Ret32,
     SockAddr, Text, TextOk, U8, U16, U32, U64, Zero8, Zero32,
 };
+use crate::spec::{Creates, Param};
 use crate::tables::{bits, values};
 
 /// How the event of a system call is built.
@@ -24,10 +26,6 @@ use How::{Program, Row};
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Syscall {
     /// Name in the kernel's headers.
-    #[cfg_attr(
-        not(test),
-        allow(dead_code, reason = "readers and tests of the table go by it")
-    )]
     pub(crate) name: &'static str,
     /// Number on x86-64; from 480 on for calls that only 32-bit programs have.
     pub(crate) nr: u16,
@@ -47,6 +45,60 @@ const fn row(name: &'static str, nr: u16, compat: &'static [u16], event: u16, ho
         how,
     }
 }
+
+impl Syscall {
+    /// The arguments that may name a descriptor, as bits.
+    pub(crate) fn fds(&self) -> u8 {
+        match self.how {
+            Row(rows) => rows.iter().fold(0, |bits, row| match row {
+                Fd(arg) => bits | 1 << arg,
+                _ => bits,
+            }),
+            Program(name) => u8::from(FIRST_IS_FD.contains(&name)),
+        }
+    }
+
+    /// What it does to the table of descriptors.
+    pub(crate) fn creates(&self) -> Creates {
+        let makes = EventType(self.event)
+            .info()
+            .is_some_and(|info| info.flags.has(EventFlags::CREATES_FD));
+        match self.name {
+            "pipe" | "pipe2" | "socketpair" => Creates::Several,
+            "fcntl" => Creates::Fcntl,
+            "close_range" => Creates::ClosesRange,
+            _ if makes => Creates::Result,
+            _ => Creates::Nothing,
+        }
+    }
+}
+
+/// Programs of calls whose first argument is a descriptor.
+const FIRST_IS_FD: &[&str] = &[
+    "sys_read",
+    "sys_write",
+    "sys_pread64",
+    "sys_pwrite64",
+    "sys_readv",
+    "sys_writev",
+    "sys_preadv",
+    "sys_pwritev",
+    "sys_connect",
+    "sys_accept",
+    "sys_accept4",
+    "sys_sendto",
+    "sys_recvfrom",
+    "sys_sendmsg",
+    "sys_recvmsg",
+    "sys_sendmmsg",
+    "sys_recvmmsg",
+    "sys_setsockopt",
+    "sys_getsockopt",
+    "sys_openat",
+    "sys_openat2",
+    "sys_open_by_handle_at",
+    "sys_execveat",
+];
 
 /// Rows of the table that tracepoints consult, and the events they send.
 pub(crate) const NR_PROCEXIT: u16 = 500;
@@ -222,7 +274,6 @@ mod tests {
     use super::*;
     use crate::spec::{SPEC_PARAMS, width_of};
     use std::collections::HashSet;
-    use vedette_event::{EventFlags, EventType};
 
     /// The event that a row builds has exactly the parameters of the event table, each with its width.
     #[test]

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use vedette_detect::Detector;
 use vedette_event::EventType;
+use vedette_outputs::Snapshot;
 use vedette_sensor::{ProgramStats, Stats};
 
 use super::config::Health;
@@ -49,7 +50,7 @@ metrics! {
     OUTPUT_SPOOLED Gauge "vedette_output_spooled" "Alerts that wait in an output's spool.";
     CONTAINERS Gauge "vedette_containers" "Containers in the state's table.";
     CONTAINERS_FOUND Counter "vedette_containers_found_total" "Containers that a runtime described.";
-    CONTAINERS_UNKNOWN Counter "vedette_containers_unknown_total" "Containers of which only the id became known.";
+    CONTAINERS_UNKNOWN Gauge "vedette_containers_unknown" "Containers seen so far of which only the id is known.";
     CONTAINERS_EVICTED Counter "vedette_containers_evicted_total" "Containers forgotten because there were too many.";
     CONTAINERS_WAITED Counter "vedette_containers_waited_seconds_total" "Time that events waited for runtimes to describe new containers.";
     THREADS Gauge "vedette_threads" "Threads in the state's table.";
@@ -84,6 +85,17 @@ pub(crate) fn board() -> Board {
         unwell: Some("the sensor is not attached yet".to_owned()),
         at: Instant::now(),
     })))
+}
+
+/// What publishing found to have changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Change {
+    /// Nothing.
+    Nothing,
+    /// The agent is not well any more, and why.
+    Unwell(String),
+    /// The agent is well again.
+    Well,
 }
 
 /// Over how many ticks losses count for health.
@@ -141,12 +153,12 @@ impl Figures {
     pub(crate) fn publish(
         &mut self,
         pipeline: &Pipeline,
-        stats: Result<Stats, String>,
+        stats: &Result<Stats, String>,
         programs: impl FnOnce() -> Vec<ProgramStats>,
         busy: bool,
         reloads: &Counts,
         health: Health,
-    ) -> Option<Option<String>> {
+    ) -> Change {
         if self.ticks.is_multiple_of(PROGRAMS_EVERY) {
             let seen = programs();
             // without CAP_SYS_ADMIN the kernel does not tell; what it told at the start stays true but for the costs
@@ -172,7 +184,7 @@ impl Figures {
             }
         }
         page.add(&LAG, lag.as_secs_f64());
-        if let Ok(stats) = &stats {
+        if let Ok(stats) = stats {
             sensor(&mut page, stats);
         }
         for program in &self.programs {
@@ -202,7 +214,11 @@ impl Figures {
         for stage in &pipeline.stages {
             stage.metrics(&mut page);
         }
-        let changed = (unwell.is_none() != self.was_well).then(|| unwell.clone());
+        let change = match (&unwell, self.was_well) {
+            (Some(reason), true) => Change::Unwell(reason.clone()),
+            (None, false) => Change::Well,
+            _ => Change::Nothing,
+        };
         self.was_well = unwell.is_none();
         let published = Arc::new(Published {
             text: page.finish(),
@@ -212,7 +228,7 @@ impl Figures {
         if let Ok(mut board) = self.board.lock() {
             *board = published;
         }
-        changed
+        change
     }
 
     fn unwell(
@@ -276,9 +292,11 @@ fn sensor(page: &mut Page, stats: &Stats) {
     page.add(&SENSOR_MALFORMED, stats.malformed);
 }
 
+/// Reads a counter of an output.
+type Read = fn(&Snapshot) -> u64;
+
 fn outputs(page: &mut Page, pipeline: &Pipeline) {
     let outputs = pipeline.emit.outputs();
-    type Read = fn(&vedette_outputs::Snapshot) -> u64;
     let columns: [(&Metric, Read); 5] = [
         (&OUTPUT_DELIVERED, |o| o.delivered),
         (&OUTPUT_FAILED, |o| o.failed),
@@ -295,12 +313,12 @@ fn outputs(page: &mut Page, pipeline: &Pipeline) {
 
 fn tables(page: &mut Page, pipeline: &Pipeline) {
     let state = pipeline.state.stats();
-    let seen = pipeline.observer.stats;
+    let seen = pipeline.observer.stats();
     page.add(&CONTAINERS, state.containers);
     page.add(&CONTAINERS_FOUND, seen.found);
     page.add(&CONTAINERS_UNKNOWN, seen.unknown);
     page.add(&CONTAINERS_EVICTED, seen.evicted);
-    page.add(&CONTAINERS_WAITED, pipeline.waited.as_secs_f64());
+    page.add(&CONTAINERS_WAITED, seen.waited.as_secs_f64());
     page.add(&THREADS, state.threads);
     page.add(&THREADS_DROPPED, state.threads_dropped);
     page.add(&THREADS_EVICTED, state.threads_evicted);

@@ -8,10 +8,12 @@ pub(crate) mod capture;
 pub(crate) mod config;
 mod emit;
 mod figures;
+mod heartbeat;
 mod guard;
 mod http;
 mod log;
 mod metrics;
+mod miner;
 mod pipeline;
 mod privileges;
 pub(crate) mod reload;
@@ -30,20 +32,21 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use rustix::thread::CapabilitySet;
 use vedette_outputs::Spec;
-use vedette_sensor::Sensor;
 use vedette_sensor::bootstrap::Scan;
+use vedette_sensor::{Origin as How, Sensor};
 
 use crate::commands::exit;
 use crate::commands::report_losses;
 use crate::{hostname, rulefiles};
 use config::Config;
-use figures::Figures;
+use figures::{Change, Figures};
+use heartbeat::Heartbeat;
 use log::Log;
 use pipeline::Pipeline;
 use reload::{Fresh, Origin};
 
-/// Pause when no event is ready; the sensor holds events back for about as long to put them in order.
-const PAUSE: Duration = Duration::from_millis(2);
+/// Longest pause when no event is ready. A ring that fills up ends it sooner.
+const PAUSE: Duration = Duration::from_millis(10);
 /// How often figures are published.
 const TICK: Duration = Duration::from_secs(1);
 
@@ -65,8 +68,8 @@ pub(crate) fn run(origin: Origin, limit: Option<Duration>) -> anyhow::Result<Exi
     let count = ready.set.len();
     let stages = stage::all(&config, &hostname, &log)?;
     let mut pipeline = Pipeline::new(&config, &hostname, Arc::clone(&ready.set), stages);
-    let interests = pipeline.interests(&ready.set);
-    let (mut sensor, _) = match Sensor::start(&config.sensor, &interests) {
+    let watch = pipeline.watch(&ready.set);
+    let (mut sensor, _) = match Sensor::start(&config.sensor, watch) {
         Ok(started) => started,
         Err(error) => {
             let lacking = privileges::missing();
@@ -89,9 +92,13 @@ pub(crate) fn run(origin: Origin, limit: Option<Duration>) -> anyhow::Result<Exi
     Scan::default().run(&mut |fact| pipeline.before(&fact));
     // Reading that needed privileges. Threads that are started from here on have none to lose.
     give_up_privileges(&config, &pipeline, &log)?;
+    pipeline.observer.watch();
     pipeline.emit.apply(&config)?;
+    let mut heartbeat = None;
     if let Some(server) = &config.server {
         pipeline.emit.ship_to(server)?;
+        let guards = pipeline.stages.iter().any(|stage| stage.is_guard());
+        heartbeat = Some(Heartbeat::start(server, guards)?);
     }
     let mut figures = Figures::new(figures::board(), programs);
     if let Some(listener) = listener {
@@ -117,7 +124,10 @@ pub(crate) fn run(origin: Origin, limit: Option<Duration>) -> anyhow::Result<Exi
             config = take_over(&mut pipeline, &mut sensor, fresh, &log);
             reload.counts.done.fetch_add(1, Relaxed);
         }
-        let events = sensor.poll(|event| pipeline.event(&event));
+        let events = sensor.poll_with_origin(|event, how| match how {
+            How::Kept => pipeline.earlier(&event),
+            _ => pipeline.event(&event),
+        });
         if let Some(error) = pipeline.emit.failure() {
             return Err(error).context("writing to standard output");
         }
@@ -130,25 +140,28 @@ pub(crate) fn run(origin: Origin, limit: Option<Duration>) -> anyhow::Result<Exi
             let stats = sensor.stats();
             if let Ok(stats) = &stats {
                 pipeline.emit.lost = stats.dropped();
+                if let Some(heartbeat) = &heartbeat {
+                    heartbeat.take(stats, &pipeline.emit.outputs());
+                }
             }
             let stats = stats.map_err(|error| error.to_string());
             let programs = || sensor.programs();
-            let unwell = figures.publish(
+            let change = figures.publish(
                 &pipeline,
-                stats,
+                &stats,
                 programs,
                 events > 0,
                 &reload.counts,
                 config.health,
             );
-            match unwell {
-                Some(Some(reason)) => log.warn("not well", &[("reason", &reason)]),
-                Some(None) => log.info("well again", &[]),
-                None => {}
+            match change {
+                Change::Unwell(reason) => log.warn("not well", &[("reason", &reason)]),
+                Change::Well => log.info("well again", &[]),
+                Change::Nothing => {}
             }
         }
         if events == 0 {
-            std::thread::sleep(PAUSE);
+            sensor.wait(PAUSE);
         }
     }
     let events = pipeline.events;
@@ -199,7 +212,7 @@ fn take_over(pipeline: &mut Pipeline, sensor: &mut Sensor, fresh: Fresh, log: &L
         pipeline.emit.reopen();
     }
     // first watched, then asked for: no rule sees a hole
-    if let Err(error) = sensor.set_interesting(&pipeline.interests(&rules.set)) {
+    if let Err(error) = sensor.watch(pipeline.watch(&rules.set)) {
         log.error(
             "the sensor refuses what the new rules ask for",
             &[("error", &error)],

@@ -1,12 +1,11 @@
 //! The way of an event through the agent: containers, state, stages, rules, alerts.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use vedette_container::{Observer, Runtimes};
 use vedette_detect::{Detector, RuleSet};
 use vedette_event::{Extract, Extracted, FieldRef, RawEvent, Value, Values};
-use vedette_sensor::Interest;
+use vedette_sensor::Watch;
 use vedette_sensor::bootstrap::Fact;
 use vedette_state::{Boot, State, View};
 
@@ -27,8 +26,6 @@ pub(crate) struct Pipeline {
     pub(crate) events: u64,
     /// Events handled, by the number of their type.
     pub(crate) kinds: Vec<u64>,
-    /// Time that events waited for runtimes to describe new containers.
-    pub(crate) waited: Duration,
     /// Time of the last one, nanoseconds since the Unix epoch.
     pub(crate) last: u64,
     /// Asks whose event it is.
@@ -45,14 +42,14 @@ impl Pipeline {
     ) -> Self {
         Self {
             state: State::new(replay::settings(hostname)),
-            observer: Observer::new(Runtimes::new(&config.containers_root)),
+            observer: Observer::new(Runtimes::new(&config.containers_root))
+                .with_wait(config.containers_wait),
             detector: Detector::new(Arc::clone(&rules)),
             rules,
             stages,
             emit: Emit::new(config),
             events: 0,
             kinds: vec![0; vedette_event::EVENT_TYPES],
-            waited: Duration::ZERO,
             last: 0,
             own: FieldRef::parse("proc.pid").ok(),
         }
@@ -65,13 +62,9 @@ impl Pipeline {
     }
 
     /// What the sensor is to watch for these rules and all stages.
-    pub(crate) fn interests(&self, rules: &RuleSet) -> Vec<Interest> {
+    pub(crate) fn watch(&self, rules: &RuleSet) -> Watch {
         let stages = self.stages.iter().filter_map(|stage| stage.rules());
-        let mut all = live::needed(rules);
-        for rules in stages {
-            all.extend(live::needed(rules));
-        }
-        all
+        live::needed(std::iter::once(rules).chain(stages.map(|rules| &**rules)))
     }
 
     /// Something that was there before the first event.
@@ -131,6 +124,12 @@ impl Pipeline {
             let condition = rules.condition(&alert.rule);
             emit.alert(alert, condition, actions, &view);
         });
+    }
+
+    /// An event that happened earlier and that no rule could match then: news to the state, not to the rules, to whom
+    /// the process may look otherwise by now.
+    pub(crate) fn earlier(&mut self, event: &RawEvent<'_>) {
+        self.state.apply(event);
     }
 
     /// No event is ready.

@@ -163,6 +163,22 @@ mod tests {
     }
 
     #[test]
+    fn the_unit_file_has_these_and_no_others() {
+        let unit = include_str!("../../../../deploy/vedette-agent.service");
+        let names: Vec<String> = NEEDS
+            .iter()
+            .map(|need| format!("CAP_{}", need.name))
+            .collect();
+        for key in ["AmbientCapabilities", "CapabilityBoundingSet"] {
+            let line = format!("{key}={}", names.join(" "));
+            assert!(
+                unit.lines().any(|other| other == line),
+                "the unit lacks {line}"
+            );
+        }
+    }
+
+    #[test]
     fn the_reference_page_has_the_table() {
         let page = include_str!("../../../../docs/agent.md");
         for need in NEEDS {

@@ -16,6 +16,7 @@ use super::emit::Emit;
 use super::guard::Policies;
 use super::log::Log;
 use super::metrics::Page;
+use super::miner::Miners;
 
 /// A part of the agent. All calls come from the one thread that handles events, so none of them may wait.
 pub(crate) trait Stage {
@@ -67,6 +68,9 @@ pub(crate) fn all(
     let mut stages: Vec<Box<dyn Stage>> = Vec::new();
     if config.server.as_ref().is_some_and(|server| server.activity) {
         stages.push(Box::new(Activities::new(hostname)));
+    }
+    if config.miners {
+        stages.push(Box::new(Miners::new(hostname)));
     }
     if let Some(capture) = &config.capture {
         stages.push(Box::new(Captures::new(capture, log)?));

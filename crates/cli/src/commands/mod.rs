@@ -1,19 +1,30 @@
 //! One module per subcommand. Adding one is a file here and a row in [`Command`].
 
+mod activity;
 mod agent;
 mod config;
 mod doctor;
+mod event;
+mod event_types;
 mod events;
 mod falco;
 mod fields;
 mod lab;
+mod miner;
+mod findings;
 mod netpol;
+mod nodes;
+mod policies;
 mod policy;
 mod posture;
 mod prove;
 mod record;
 mod replay;
 mod rules;
+mod store;
+mod server;
+mod tree;
+mod up;
 
 use std::process::ExitCode;
 
@@ -54,16 +65,24 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    Activity(activity::Args),
     Agent(Box<agent::Args>),
     Config(config::Args),
     Doctor(doctor::Args),
+    Event(event::Args),
+    EventTypes(event_types::Args),
     Events(events::Args),
     Falco(falco::Args),
     Fields(fields::Args),
     #[command(subcommand)]
     Lab(Box<lab::Lab>),
+    #[command(subcommand)]
+    Miner(miner::Miner),
+    Findings(Box<findings::Args>),
     /// Network policies: who may talk to whom, and which clause decided
     Netpol(netpol::Args),
+    Nodes(nodes::Args),
+    Policies(policies::Args),
     Policy(policy::Args),
     /// Posture of manifests and cluster dumps: benchmarks, Pod Security Standards, verified fixes
     #[command(subcommand)]
@@ -72,6 +91,10 @@ enum Command {
     Record(record::Args),
     Replay(Box<replay::Args>),
     Rules(rules::Args),
+    Store(store::Args),
+    Server(Box<server::Args>),
+    Tree(tree::Args),
+    Up(Box<up::Args>),
 }
 
 /// Runs the command line and turns the outcome into an exit code.
@@ -84,22 +107,43 @@ pub(crate) fn main() -> ExitCode {
         }
     };
     let outcome = match cli.command {
+        Command::Activity(args) => activity::run(&args),
         Command::Agent(args) => agent::run(&args),
         Command::Config(args) => config::run(&args),
         Command::Doctor(args) => doctor::run(&args),
+        Command::Event(args) => event::run(&args),
+        Command::EventTypes(args) => event_types::run(&args),
         Command::Events(args) => events::run(&args),
         Command::Falco(args) => falco::run(&args),
         Command::Fields(args) => fields::run(&args),
         Command::Lab(command) => lab::run(&command),
+        Command::Miner(command) => miner::run(&command),
+        Command::Findings(args) => findings::run(&args),
         Command::Netpol(args) => netpol::run(&args),
+        Command::Nodes(args) => nodes::run(&args),
+        Command::Policies(args) => policies::run(&args),
         Command::Policy(args) => policy::run(&args),
         Command::Posture(command) => posture::run(*command),
         Command::Prove(args) => prove::run(&args),
         Command::Record(args) => record::run(&args),
         Command::Replay(args) => replay::run(&args),
         Command::Rules(args) => rules::run(&args),
+        Command::Store(args) => store::run(&args),
+        Command::Server(args) => server::run(&args),
+        Command::Tree(args) => tree::run(&args),
+        Command::Up(args) => up::run(&args),
     };
     outcome.unwrap_or_else(|error| report(&error))
+}
+
+/// Writes a line about the run to standard error; text from outside is made harmless.
+pub(crate) fn say(text: &str) -> std::io::Result<()> {
+    use std::io::Write;
+    writeln!(
+        std::io::stderr().lock(),
+        "vedette: {}",
+        crate::table::visible(text)
+    )
 }
 
 /// Prints an error as one chain. A closed pipe on our output is not an error: the reader had enough.
@@ -109,9 +153,13 @@ pub(crate) fn main() -> ExitCode {
 )]
 fn report(error: &anyhow::Error) -> ExitCode {
     let closed = error.chain().any(|cause| {
-        cause
+        let io = cause
             .downcast_ref::<std::io::Error>()
-            .is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe)
+            .map(std::io::Error::kind);
+        let json = cause
+            .downcast_ref::<serde_json::Error>()
+            .and_then(serde_json::Error::io_error_kind);
+        io.or(json) == Some(std::io::ErrorKind::BrokenPipe)
     });
     if closed {
         return ExitCode::SUCCESS;

@@ -7,15 +7,17 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context;
+use vedette_container::{Observer, Runtimes};
 use vedette_detect::{Detector, Mode, RuleSet, Settings, TimeStyle};
 use vedette_event::Priority;
 use vedette_rules::catalogue::SYSCALL;
 use vedette_scap::{Compression, Item, Writer};
-use vedette_sensor::Interest;
+use vedette_sensor::Watch;
+use vedette_sensor::bootstrap::Fact;
 
 use vedette_state::{Boot, State};
 
-use crate::agent::capture;
+use crate::agent::capture::{self, Piece};
 use crate::live::{self, Live, Until};
 use crate::{hostname, replay, rulefiles};
 
@@ -37,6 +39,9 @@ pub(crate) struct Args {
     #[arg(long, value_name = "CONDITION")]
     filter: Option<String>,
 }
+
+/// Longest time that the first event of a container waits for its runtime to write down what it is.
+const CONTAINER_WAIT: Duration = Duration::from_millis(20);
 
 /// Decides which events are written.
 struct Filter {
@@ -88,12 +93,29 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let limit = args.events;
     let mut events = 0u64;
     let mut filter = args.filter.as_deref().map(Filter::new).transpose()?;
+    let mut observer = Observer::new(Runtimes::new("/")).with_wait(CONTAINER_WAIT);
+    observer.watch();
+    // Containers that were there before are told once the lists of processes are complete: events end a list.
+    let mut known: Vec<Piece> = Vec::new();
     let stats = live::run(
-        &Interest::everything(),
+        Watch::everything(),
         &until,
         |what| {
-            let item = match what {
+            let mut put = |item: &Item<'_>| {
+                writer
+                    .write(item)
+                    .with_context(|| format!("writing {name}"))
+            };
+            let event = match what {
                 Live::Before(fact) => {
+                    if let Fact::Process(process) = &fact
+                        && let Some(container) = observer.introduce_at_start(process.cgroups)
+                        && filter
+                            .as_mut()
+                            .is_none_or(|filter| filter.wants(&container))
+                    {
+                        known.push(Piece::of(&container));
+                    }
                     let item = capture::item(&fact);
                     if let (Some(filter), Some(boot)) = (&mut filter, replay::boot(&item)) {
                         filter.state.boot(&boot);
@@ -101,23 +123,32 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
                             return Ok(());
                         }
                     }
-                    item
+                    return put(&item);
                 }
-                Live::Event(event) => {
-                    if filter.as_mut().is_some_and(|filter| !filter.wants(&event)) {
-                        return Ok(());
-                    }
-                    if events >= limit {
-                        until.stop();
-                        return Ok(());
-                    }
-                    events += 1;
-                    Item::Event(event)
-                }
+                // Everything is traced, so nothing is told late.
+                Live::Event(event) | Live::Earlier(event) => event,
             };
-            writer
-                .write(&item)
-                .with_context(|| format!("writing {name}"))
+            for piece in known.drain(..) {
+                for container in piece.events() {
+                    put(&Item::Event(container))?;
+                }
+            }
+            if let Some(container) = observer.observe(&event)
+                && filter
+                    .as_mut()
+                    .is_none_or(|filter| filter.wants(&container))
+            {
+                put(&Item::Event(container))?;
+            }
+            if filter.as_mut().is_some_and(|filter| !filter.wants(&event)) {
+                return Ok(());
+            }
+            if events >= limit {
+                until.stop();
+                return Ok(());
+            }
+            events += 1;
+            put(&Item::Event(event))
         },
         || Ok(()),
     )?;

@@ -147,7 +147,12 @@ impl Filter {
 
     /// Whether a record passes.
     pub fn matches(&self, subject: &Subject<'_>) -> bool {
-        self.is_all() || Naive::default().matches(&self.expr, subject)
+        self.matches_with(&mut Naive::default(), subject)
+    }
+
+    /// As [`Filter::matches`], with an evaluator that keeps its patterns between records.
+    pub fn matches_with(&self, naive: &mut Naive, subject: &Subject<'_>) -> bool {
+        self.is_all() || naive.matches(&self.expr, subject)
     }
 }
 
@@ -342,7 +347,9 @@ pub fn fields_of<'e>(expr: &'e typed::Expr, out: &mut Vec<&'e FieldRef>) {
     }
     match expr {
         typed::Expr::And(parts) | typed::Expr::Or(parts) => {
-            parts.iter().for_each(|part| fields_of(part, out));
+            for part in parts {
+                fields_of(part, out);
+            }
         }
         typed::Expr::Not(part) => fields_of(part, out),
         typed::Expr::Check(check) => {

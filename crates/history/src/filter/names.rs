@@ -78,6 +78,10 @@ const ORDER: [Named; 14] = [
 
 /// The field of this name.
 pub(crate) fn find(name: &str) -> Option<Named> {
+    // Fields of the catalogue have a dot, and most questions are about those.
+    if name.contains('.') {
+        return None;
+    }
     let index = NAMES.iter().position(|(known, _)| *known == name)?;
     ORDER.get(index).copied()
 }

@@ -148,7 +148,7 @@ fn orphans_are_adopted() {
 
 #[test]
 fn refused_execs_say_what_was_tried() {
-    let Some(mut watch) = Watch::start(&Interest::for_state()) else {
+    let Some(mut watch) = Watch::start(&Interest::everything()) else {
         return;
     };
     let error = Command::new("/nonexistent/tool")

@@ -9,6 +9,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use anyhow::Context;
 use vedette_event::EventType;
+use vedette_event::boot::FdDetail;
 use vedette_scap::{Item, Writer};
 use vedette_sensor::bootstrap::{Fact, Scan};
 
@@ -136,9 +137,19 @@ pub(crate) fn item<'a>(fact: &Fact<'a>) -> Item<'a> {
         Fact::User(user) => Item::User(user),
         Fact::Group(group) => Item::Group(group),
         Fact::Process(process) => Item::Process(process),
-        Fact::Descriptor(tid, entry) => Item::Fd { tid, entry },
+        Fact::Descriptor(tid, mut entry) => {
+            if entry.kind > NEWEST_KIND && matches!(entry.detail, FdDetail::Name(_)) {
+                entry.kind = UNSUPPORTED;
+            }
+            Item::Fd { tid, entry }
+        }
     }
 }
+
+/// The newest type of descriptor that Debian's sysdig (0.29) reads; it refuses a file with a newer one.
+const NEWEST_KIND: u8 = 16;
+/// What stands for a type that has no number of its own.
+const UNSUPPORTED: u8 = 10;
 
 /// Removes the oldest captures beyond `keep`. Names begin with the time, so their order is that of time.
 fn prune(dir: &Path, keep: usize) {
@@ -174,14 +185,15 @@ fn is_ours(path: &Path) -> bool {
         .is_some_and(|name| name.starts_with("20") && name.as_bytes().get(8) == Some(&b'T'))
 }
 
+/// Letters of the rule's name that a file name keeps; file names have at most 255 bytes.
+const RULE: usize = 80;
+
 /// `20260102T030405.678901234Z-rule-name.scap`.
 pub(crate) fn name(ts: u64, rule: &str) -> String {
     let mut out = String::new();
     vedette_event::write_utc(ts, &mut out);
     out.retain(|c| !matches!(c, '-' | ':'));
     out.push('-');
-    /// Letters of the rule's name that are kept; file names have at most 255 bytes.
-    const RULE: usize = 80;
     let mut dash = true;
     for c in rule.chars().take(RULE) {
         if c.is_ascii_alphanumeric() {

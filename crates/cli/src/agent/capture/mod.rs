@@ -12,7 +12,7 @@ mod ring;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
 use rustix::thread::CapabilitySet;
@@ -26,7 +26,8 @@ use super::log::Log;
 use super::metrics::{Metric, Page, Type};
 use super::stage::Stage;
 use file::{Open, Written};
-use ring::{Piece, Ring};
+pub(crate) use ring::Piece;
+use ring::Ring;
 
 pub(crate) use file::item;
 
@@ -47,6 +48,9 @@ pub(crate) const RING: Metric = Metric {
 const MAX_CONTAINERS: usize = 4096;
 /// How many times its length a capture may be made longer by further alerts.
 const MOST_LENGTHS: u64 = 6;
+
+/// Time that the last file may take to be written when the agent ends.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The capture that is being taken.
 struct Active {
@@ -239,8 +243,6 @@ impl Stage for Captures {
             let last = self.ring.complete(self.now);
             self.hand_over(last);
             self.active = None;
-            /// Time that the last file may take to be written.
-            const PATIENCE: std::time::Duration = std::time::Duration::from_secs(10);
             if let Ok(done) = self.done.recv_timeout(PATIENCE) {
                 let _ = self.send.send(done);
             }

@@ -56,6 +56,10 @@ const fn key(path: &'static str, kind: Kind, default: &'static str, doc: &'stati
     }
 }
 
+#[allow(
+    clippy::unnecessary_wraps,
+    reason = "it stands where other texts are checked"
+)]
 fn any(_: &str) -> Result<(), String> {
     Ok(())
 }
@@ -240,6 +244,12 @@ pub(crate) const KEYS: &[Key] = &[
         Text(address),
         "''",
         "Address for /metrics and /healthz, such as 127.0.0.1:9376. Empty: nothing listens.",
+    ),
+    key(
+        "miners",
+        Flag,
+        "true",
+        "Looks every ten seconds for containers that behave like crypto miners.",
     ),
     key(
         "outputs",

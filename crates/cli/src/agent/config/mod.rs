@@ -82,6 +82,7 @@ pub(crate) struct Config {
     pub(crate) outputs: Vec<Spec>,
     pub(crate) sensor: vedette_sensor::Config,
     pub(crate) metrics: Option<SocketAddr>,
+    pub(crate) miners: bool,
     pub(crate) health: Health,
     pub(crate) containers_root: PathBuf,
     pub(crate) containers_wait: Duration,
@@ -129,6 +130,7 @@ impl From<&Values> for Config {
                 snap_len: values.number("buffers.snap_len") as u32,
                 ..vedette_sensor::Config::default()
             },
+            miners: values.flag("miners"),
             metrics: set("metrics.listen").and_then(|text| text.parse().ok()),
             health: Health {
                 drop_percent: values.number("health.drop_percent"),

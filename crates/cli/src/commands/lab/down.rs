@@ -5,16 +5,20 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 
-/// End every lab on this machine and remove what is left of it
+/// Remove what is left of labs whose run was killed
 ///
-/// A run takes its node down by itself, after a signal too. This is for what a run that was killed leaves behind, such as
-/// empty control groups.
+/// A run takes its node down by itself, after a signal too, and the kernel ends the node of a run that was killed. What is
+/// left then are empty control groups and a directory of images.
 #[derive(clap::Args)]
-pub(crate) struct Args {}
+pub(crate) struct Args {
+    /// End labs that are being run, too
+    #[arg(long)]
+    all: bool,
+}
 
 /// Runs the subcommand.
-pub(crate) fn run(_: &Args) -> anyhow::Result<ExitCode> {
-    let done = vedette_lab::sweep().context("looking for labs")?;
+pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let done = vedette_lab::sweep(args.all).context("looking for labs")?;
     let mut out = std::io::stdout().lock();
     for line in &done {
         writeln!(out, "{line}")?;

@@ -3,6 +3,7 @@
 mod attack;
 mod down;
 mod exec;
+mod judge;
 mod run;
 mod soak;
 mod steps;
@@ -24,6 +25,7 @@ pub(crate) enum Lab {
     Steps(steps::Args),
     Exec(exec::Args),
     Soak(soak::Args),
+    Judge(judge::Args),
     Down(down::Args),
 }
 
@@ -34,6 +36,7 @@ pub(crate) fn run(command: &Lab) -> anyhow::Result<ExitCode> {
         Lab::Steps(args) => steps::run(args),
         Lab::Exec(args) => exec::run(args),
         Lab::Soak(args) => soak::run(args),
+        Lab::Judge(args) => judge::run(args),
         Lab::Down(args) => down::run(args),
     }
 }

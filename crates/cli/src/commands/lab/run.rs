@@ -19,7 +19,7 @@ use crate::live::Until;
 use crate::table::Table;
 
 /// The longest that one profile may take; it takes about 15 seconds.
-const LONGEST: Duration = Duration::from_secs(180);
+const LONGEST: Duration = Duration::from_mins(3);
 
 /// Take the ten steps in each profile and judge them by what the sensor saw
 ///
@@ -36,7 +36,7 @@ pub(crate) struct Args {
     /// Output format
     #[arg(short, long, value_enum, default_value_t)]
     output: Listing,
-    /// Write one capture for each profile into this directory
+    /// Write a capture and the API server's audit log for each profile into this directory
     #[arg(long, value_name = "DIR")]
     record: Option<PathBuf>,
 }
@@ -117,14 +117,19 @@ fn one(
             .map_err(|_| anyhow::anyhow!("the attack's thread ended by itself"));
         watched.and_then(|()| attacked?.context("sending the lab's requests"))
     });
+    let audit = node.audit_log();
     drop(node);
     watched?;
+    if let Some(directory) = &args.record {
+        let path = directory.join(format!("{}.audit.json", profile.name()));
+        std::fs::write(&path, audit).with_context(|| format!("writing {}", path.display()))?;
+    }
     let lost = watch.lost;
     Ok((watch.verdicts(profile.name()), lost))
 }
 
 /// Whether every verdict is the expected one, and every detection was made.
-fn as_expected(steps: &Steps, outcomes: &[Outcome]) -> bool {
+pub(super) fn as_expected(steps: &Steps, outcomes: &[Outcome]) -> bool {
     outcomes.iter().all(|outcome| {
         let expected = steps
             .step(outcome.step)
@@ -134,7 +139,7 @@ fn as_expected(steps: &Steps, outcomes: &[Outcome]) -> bool {
 }
 
 /// The table of steps and profiles, and what is behind each cell.
-fn text(steps: &Steps, profiles: &[Profile], outcomes: &[Outcome]) -> String {
+pub(super) fn text(steps: &Steps, profiles: &[Profile], outcomes: &[Outcome]) -> String {
     let find = |step: u8, profile: &Profile| {
         outcomes
             .iter()

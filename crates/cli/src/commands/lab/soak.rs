@@ -49,7 +49,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     }
     let steps = shipped()?;
     let rules = Rules::new(&steps)?;
-    let time = Duration::from_secs(args.seconds.unwrap_or(args.minutes * 60));
+    let time = args.seconds.map_or_else(|| Duration::from_mins(args.minutes), Duration::from_secs);
     progress("starting the node")?;
     let node = start(args.profile, &steps)?;
     node.start_jobs()?;

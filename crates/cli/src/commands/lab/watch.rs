@@ -15,7 +15,6 @@ use vedette_range::{Judge, Outcome, Steps};
 use vedette_rules::catalogue::SYSCALL;
 use vedette_rules::{Options, load};
 use vedette_scap::{Compression, Item, Writer};
-use vedette_sensor::Interest;
 use vedette_sensor::bootstrap::Fact;
 use vedette_state::State;
 
@@ -24,8 +23,10 @@ use crate::{hostname, replay, rulefiles};
 
 /// The compiled rules that watch a lab.
 pub(super) struct Rules {
-    clues: Arc<RuleSet>,
-    shipped: Arc<RuleSet>,
+    /// The conditions of the steps.
+    pub(super) clues: Arc<RuleSet>,
+    /// The shipped rules.
+    pub(super) shipped: Arc<RuleSet>,
 }
 
 impl Rules {
@@ -103,13 +104,14 @@ impl<'a> Watch<'a> {
 
     /// Watches until the run ends. `ready` is set when events flow.
     pub(super) fn run(&mut self, until: &Until, ready: &AtomicBool) -> anyhow::Result<()> {
-        let interests = self.interests();
+        let watch = live::needed([&**self.clues.rules(), &**self.shipped.rules()]);
         let stats = live::run(
-            &interests,
+            watch,
             until,
             |what| {
                 match what {
                     Live::Before(fact) => self.before(&fact)?,
+                    Live::Earlier(event) => self.earlier(&event)?,
                     Live::Event(event) => {
                         ready.store(true, Relaxed);
                         self.event(&event)?;
@@ -138,21 +140,6 @@ impl<'a> Watch<'a> {
     }
 
     /// What the state needs, and what the rules ask for.
-    fn interests(&self) -> Vec<Interest> {
-        let asked = |detector: &Detector| -> Vec<Interest> {
-            detector
-                .rules()
-                .program()
-                .kinds()
-                .map(Interest::from)
-                .collect()
-        };
-        let mut interests = Interest::for_state();
-        interests.extend(asked(&self.clues));
-        interests.extend(asked(&self.shipped));
-        interests
-    }
-
     fn before(&mut self, fact: &Fact<'_>) -> anyhow::Result<()> {
         let item = crate::agent::capture::item(fact);
         if let Some(boot) = replay::boot(&item) {
@@ -162,6 +149,18 @@ impl<'a> Watch<'a> {
             recording.before(fact, &item, &self.lab)?;
         }
         Ok(())
+    }
+
+    /// An event that is news to the state, not to the rules.
+    fn earlier(&mut self, event: &RawEvent<'_>) -> anyhow::Result<()> {
+        self.state.apply(event);
+        let mut ours = false;
+        let view = self.state.view(event);
+        self.in_lab.observe(&view, |_| ours = true);
+        match &mut self.recording {
+            Some(recording) if ours => recording.event(*event),
+            _ => Ok(()),
+        }
     }
 
     fn event(&mut self, event: &RawEvent<'_>) -> anyhow::Result<()> {
