@@ -56,7 +56,7 @@ impl Cell {
         fs::copy(busybox, stage.join("bin/busybox")).unwrap();
         for applet in [
             "sh", "cp", "mv", "ln", "rm", "echo", "cat", "chmod", "mount", "mkdir", "sleep",
-            "unshare", "chroot", "true", "kill", "grep", "printf",
+            "unshare", "chroot", "starter", "true", "kill", "grep", "printf",
         ] {
             std::os::unix::fs::symlink("busybox", stage.join("bin").join(applet)).unwrap();
         }
