@@ -57,6 +57,17 @@ struct vm_area_struct;
 #endif
 #define NR_openat2 437
 
+/* An argument of a hook as a number: what the verifier knows as a pointer must not be handed to a function that is
+ * walked by itself.
+ */
+INLINE u64 argument(void *ctx, u32 index)
+{
+	u64 value = 0;
+
+	bpf_probe_read_kernel(&value, sizeof(value), ctx + index * sizeof(u64));
+	return value;
+}
+
 /* Security hooks: refuse. */
 
 SEC("lsm/bprm_check_security")
@@ -64,32 +75,37 @@ int BPF_PROG(refuse_exec, struct linux_binprm *bprm, int ret)
 {
 	if (ret)
 		return ret;
-	return judge((void *)bpf_get_current_task(), bprm->file, HOOK_EXEC, VERDICT_DENIED) ? -EPERM : 0;
+	return judge((u64)BPF_CORE_READ(bprm, file), HOOK_EXEC, VERDICT_DENIED) ? -EPERM : 0;
 }
 
 SEC("lsm/mmap_file")
 int BPF_PROG(refuse_map, struct file *file, unsigned long reqprot, unsigned long prot, unsigned long flags, int ret)
 {
-	if (ret)
-		return ret;
-	if (!file || !(prot & PROT_EXEC))
-		return 0;
-	return judge((void *)bpf_get_current_task(), file, HOOK_MAP, VERDICT_DENIED) ? -EPERM : 0;
-}
-
-SEC("lsm/file_mprotect")
-int BPF_PROG(refuse_protect, struct vm_area_struct *vma, unsigned long reqprot, unsigned long prot, int ret)
-{
-	struct file *file;
+	u64 mapped;
 
 	if (ret)
 		return ret;
 	if (!(prot & PROT_EXEC))
 		return 0;
-	file = BPF_CORE_READ((struct vm_area_struct___guard *)vma, vm_file);
-	if (!file)
+	mapped = argument(ctx, 0);
+	if (!mapped)
 		return 0;
-	return judge((void *)bpf_get_current_task(), file, HOOK_MAP, VERDICT_DENIED) ? -EPERM : 0;
+	return judge(mapped, HOOK_MAP, VERDICT_DENIED) ? -EPERM : 0;
+}
+
+SEC("lsm/file_mprotect")
+int BPF_PROG(refuse_protect, struct vm_area_struct *vma, unsigned long reqprot, unsigned long prot, int ret)
+{
+	u64 mapped;
+
+	if (ret)
+		return ret;
+	if (!(prot & PROT_EXEC))
+		return 0;
+	mapped = (u64)BPF_CORE_READ((struct vm_area_struct___guard *)vma, vm_file);
+	if (!mapped)
+		return 0;
+	return judge(mapped, HOOK_MAP, VERDICT_DENIED) ? -EPERM : 0;
 }
 
 /* A program's memory opened for writing through /proc: how code is put into a process without a new mapping. */
@@ -106,15 +122,16 @@ INLINE bool is_memory_of_process(struct file *file)
 	return name[0] == 'm' && name[1] == 'e' && name[2] == 'm' && name[3] == 0;
 }
 
-INLINE int judge_open(struct task_struct *t, struct file *file, u32 verdict)
+INLINE int judge_open(u64 opened, u32 verdict)
 {
+	struct file *file = (void *)opened;
 	u32 mode = BPF_CORE_READ(file, f_mode);
 
 	if (is_memory_of_process(file))
-		return judge(t, file, HOOK_INJECT, verdict);
+		return judge(opened, HOOK_INJECT, verdict);
 	if (!(mode & FMODE_READ) || mode & FMODE_WRITE)
 		return 0;
-	return judge_script(t, file, verdict);
+	return judge_script(opened, verdict);
 }
 
 SEC("lsm/file_open")
@@ -122,7 +139,7 @@ int BPF_PROG(refuse_open, struct file *file, int ret)
 {
 	if (ret)
 		return ret;
-	return judge_open((void *)bpf_get_current_task(), file, VERDICT_DENIED) ? -EPERM : 0;
+	return judge_open(argument(ctx, 0), VERDICT_DENIED) ? -EPERM : 0;
 }
 
 SEC("lsm/ptrace_access_check")
@@ -134,7 +151,7 @@ int BPF_PROG(refuse_ptrace, struct task_struct *child, unsigned int mode, int re
 		return ret;
 	if (!(mode & PTRACE_MODE_ATTACH) || BPF_CORE_READ(child, tgid) == BPF_CORE_READ(t, tgid))
 		return 0;
-	return judge(t, NULL, HOOK_INJECT, VERDICT_DENIED) ? -EPERM : 0;
+	return judge(0, HOOK_INJECT, VERDICT_DENIED) ? -EPERM : 0;
 }
 
 /* Tracepoints: kill. */
@@ -148,7 +165,7 @@ INLINE void kill_if(int refused)
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(kill_exec, struct task_struct *t, pid_t old, struct linux_binprm *bprm)
 {
-	kill_if(judge(t, BPF_CORE_READ(bprm, file), HOOK_EXEC, VERDICT_KILLED));
+	kill_if(judge((u64)BPF_CORE_READ(bprm, file), HOOK_EXEC, VERDICT_KILLED));
 	return 0;
 }
 
@@ -175,39 +192,35 @@ static long found_area(struct task_struct *t, struct vm_area_struct *vma, void *
 SEC("tp_btf/sys_enter")
 int BPF_PROG(kill_map, struct pt_regs *regs, long nr)
 {
-	struct task_struct *t = bpf_get_current_task_btf();
-	struct file *file = NULL;
+	struct task_struct *t = (void *)bpf_get_current_task();
 
 	if (nr == NR_mmap) {
+		struct file *file;
+
 		if (!(ARG(regs, dx, regs[2]) & PROT_EXEC))
 			return 0;
-#if defined(__TARGET_ARCH_x86)
-		if (BPF_CORE_READ(regs, r10) & MAP_ANONYMOUS)
+		if (ARG(regs, r10, regs[3]) & MAP_ANONYMOUS)
 			return 0;
-#else
-		if (BPF_CORE_READ(regs, regs[3]) & MAP_ANONYMOUS)
-			return 0;
-#endif
 		file = file_of(t, ARG(regs, r8, regs[4]));
 		if (file)
-			kill_if(judge(t, file, HOOK_MAP, VERDICT_KILLED));
+			kill_if(judge((u64)file, HOOK_MAP, VERDICT_KILLED));
 	} else if (nr == NR_mprotect || nr == NR_pkey_mprotect) {
 		u64 found = 0;
 
 		if (!(ARG(regs, dx, regs[2]) & PROT_EXEC) || !scope_of(t))
 			return 0;
-		bpf_find_vma(t, ARG(regs, di, regs[0]), found_area, &found, 0);
+		bpf_find_vma(bpf_get_current_task_btf(), ARG(regs, di, regs[0]), found_area, &found, 0);
 		if (found)
-			kill_if(judge(t, (void *)found, HOOK_MAP, VERDICT_KILLED));
+			kill_if(judge(found, HOOK_MAP, VERDICT_KILLED));
 	} else if (nr == NR_ptrace) {
 		u64 request = ARG(regs, di, regs[0]);
 
 		if (request == PTRACE_ATTACH || request == PTRACE_SEIZE || request == PTRACE_POKETEXT ||
 		    request == PTRACE_POKEDATA)
-			kill_if(judge(t, NULL, HOOK_INJECT, VERDICT_KILLED));
+			kill_if(judge(0, HOOK_INJECT, VERDICT_KILLED));
 	} else if (nr == NR_process_vm_writev) {
 		if ((s32)ARG(regs, di, regs[0]) != BPF_CORE_READ(t, tgid))
-			kill_if(judge(t, NULL, HOOK_INJECT, VERDICT_KILLED));
+			kill_if(judge(0, HOOK_INJECT, VERDICT_KILLED));
 	}
 	return 0;
 }
@@ -228,12 +241,12 @@ int BPF_PROG(kill_open, struct pt_regs *regs, long ret)
 #endif
 	if (nr != NR_openat && nr != NR_open && nr != NR_openat2)
 		return 0;
-	t = bpf_get_current_task_btf();
+	t = (void *)bpf_get_current_task();
 	if (!scope_of(t))
 		return 0;
 	file = file_of(t, ret);
 	if (file)
-		kill_if(judge_open(t, file, VERDICT_KILLED));
+		kill_if(judge_open((u64)file, VERDICT_KILLED));
 	return 0;
 }
 

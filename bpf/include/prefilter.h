@@ -287,8 +287,13 @@ __noinline int path_labels(u32 n)
 				return -1;
 		}
 		column = f->columns[c & 0xff] & (FILTER_COLUMNS - 1);
-		a = f->anchored[(a * FILTER_COLUMNS + column) & (ANCHORED_STATES * FILTER_COLUMNS - 1)];
-		b = f->floating[(b * FILTER_COLUMNS + column) & (FLOATING_STATES * FILTER_COLUMNS - 1)];
+		a = a * FILTER_COLUMNS + column;
+		b = b * FILTER_COLUMNS + column;
+		/* or the compiler drops the masks below, which kernels before 6.6 need to see */
+		barrier_var(a);
+		barrier_var(b);
+		a = f->anchored[a & (ANCHORED_STATES * FILTER_COLUMNS - 1)];
+		b = f->floating[b & (FLOATING_STATES * FILTER_COLUMNS - 1)];
 	}
 	if ((window & 0xff) == 0x2f || (window & 0xffff) == 0x2f2e || (window & 0xffffff) == 0x2f2e2e)
 		return -1;
@@ -368,6 +373,7 @@ __noinline int open_matters(u32 event)
 		if (labels < 0)
 			return 1;
 		pair = (labels >> 8 & 0xff) * FLOATING_LABELS + (labels & (FLOATING_LABELS - 1));
+		barrier_var(pair); /* as in path_labels */
 		if (in_set(f, f->verdicts[pair & (ANCHORED_LABELS * FLOATING_LABELS - 1)], class))
 			return 1;
 	}

@@ -96,9 +96,12 @@ struct settings {
 	u32 cpus_per_ring;
 	u32 snap_len; /* bytes kept of data that is read or written */
 	u32 uring_cqe; /* 1: io_uring_complete passes the completion itself (6.16 and later) instead of its members */
-	u32 pad;
+	u32 wake_bytes; /* a ring that holds this much wakes its reader, who otherwise comes from time to time */
 };
-const volatile struct settings settings SEC(".rodata.settings") = { 1, 80, 1, 0 };
+const volatile struct settings settings SEC(".rodata.settings") = { 1, 80, 1, 1 << 19 };
+
+/* Bytes above `wake_bytes` within which records wake the reader: one or a few do, not every one behind them. */
+#define WAKE_SPAN 4096
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -325,6 +328,7 @@ INLINE void send(struct scratch *s)
 	u32 index = s->head.cpu / settings.cpus_per_ring;
 	struct counters *c = bpf_map_lookup_elem(&counters, &zero);
 	void *ring = bpf_map_lookup_elem(&rings, &index);
+	u64 wake = BPF_RB_NO_WAKEUP;
 
 	if (!c || !ring)
 		return;
@@ -332,7 +336,10 @@ INLINE void send(struct scratch *s)
 		c->dropped[DROP_TOO_LONG]++;
 		return;
 	}
-	if (bpf_ringbuf_output(ring, s->rec, len & (MAX_RECORD - 1), BPF_RB_NO_WAKEUP)) {
+	if (bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA) - settings.wake_bytes < WAKE_SPAN)
+		wake = BPF_RB_FORCE_WAKEUP;
+	barrier_var(len); /* or the compiler drops the mask below, which kernels before 6.6 need to see */
+	if (bpf_ringbuf_output(ring, s->rec, len & (MAX_RECORD - 1), wake)) {
 		c->dropped[DROP_RING_FULL]++;
 		return;
 	}

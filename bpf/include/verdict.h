@@ -165,55 +165,100 @@ static __noinline struct scope *scope_of(struct task_struct *t)
 	return NULL;
 }
 
-/* Writes the path of a file, as its mount namespace sees it, so that it ends at PATH_ROOM; the answer is where it
- * begins. A path that is too long keeps its end.
+/* Where a walk up a path stands. */
+struct walk {
+	u64 dentry;
+	u64 mount;
+	u64 name;	/* of the component that was just passed */
+	u32 len;
+	u32 top;	/* nothing is above it */
+	u64 at;		/* where the path begins so far; kept here so that the verifier forgets its bounds at each turn */
+};
+
+/* One component up, over the mount points between. A function of the whole object: the verifier walks it once and not
+ * for every turn of the loop, which kernels before 6.12 would refuse as too long.
  */
-static __noinline u32 path_of(struct file *file, char *out)
+__noinline int one_up(struct walk *w)
 {
-	struct dentry *dentry = BPF_CORE_READ(file, f_path.dentry);
+	struct dentry *dentry, *parent;
+	struct mount *mount;
+
+	if (!w)
+		return 0;
+	dentry = (void *)w->dentry;
+	mount = (void *)w->mount;
+	/* at most a few mounts are stacked on one directory */
+	for (int j = 0; j < 4; j++) {
+		struct mount *up;
+
+		if (dentry != BPF_CORE_READ(mount, mnt.mnt_root))
+			break;
+		up = BPF_CORE_READ(mount, mnt_parent);
+		if (up == mount)
+			break;
+		dentry = BPF_CORE_READ(mount, mnt_mountpoint);
+		mount = up;
+	}
+	parent = BPF_CORE_READ(dentry, d_parent);
+	w->name = (u64)BPF_CORE_READ(dentry, d_name.name);
+	w->len = BPF_CORE_READ(dentry, d_name.len);
+	w->top = parent == dentry;
+	w->dentry = (u64)parent;
+	w->mount = (u64)mount;
+	return 1;
+}
+
+/* Writes the path of a file, as its mount namespace sees it, so that it ends at PATH_ROOM, and where it begins. A path
+ * that is too long keeps its end.
+ */
+static __noinline int path_of(struct file *file, struct guard_event *e)
+{
 	struct vfsmount *vfs = BPF_CORE_READ(file, f_path.mnt);
-	struct mount *mount = (void *)vfs - bpf_core_field_offset(struct mount, mnt);
-	u32 at = PATH_ROOM;
+	struct walk w = {
+		.dentry = (u64)BPF_CORE_READ(file, f_path.dentry),
+		.mount = (u64)vfs - bpf_core_field_offset(struct mount, mnt),
+		.at = PATH_ROOM,
+	};
 
-	if (!out)
-		return at;
+	if (!e)
+		return 0;
+	e->path_at = PATH_ROOM;
 	for (int i = 0; i < PATH_COMPONENTS; i++) {
-		/* at most a few mounts are stacked on one directory */
-		for (int j = 0; j < 4; j++) {
-			if (dentry != BPF_CORE_READ(mount, mnt.mnt_root))
-				break;
-			struct mount *up = BPF_CORE_READ(mount, mnt_parent);
-			if (up == mount)
-				break;
-			dentry = BPF_CORE_READ(mount, mnt_mountpoint);
-			mount = up;
-		}
-		struct dentry *parent = BPF_CORE_READ(dentry, d_parent);
-		bool root = parent == dentry;
-		u32 len = BPF_CORE_READ(dentry, d_name.len);
+		u32 len, at;
 
-		if (root && (i || len <= 1))
+		if (!one_up(&w))
+			break;
+		len = w.len;
+		at = w.at;
+		/* the root itself has a name of one letter; a memfd has a name and no directory */
+		if (w.top && (i || len <= 1))
 			break;
 		if (len >= NAME_ROOM || len + 1 > at)
 			break;
 		at -= len;
-		bpf_probe_read_kernel(out + (at & (PATH_ROOM - 1)), len & (NAME_ROOM - 1),
-				      BPF_CORE_READ(dentry, d_name.name));
-		if (root) /* a memfd has a name and no directory */
+		bpf_probe_read_kernel(e->path + (at & (PATH_ROOM - 1)), len & (NAME_ROOM - 1), (void *)w.name);
+		if (w.top) {
+			e->path_at = at;
 			break;
+		}
 		at -= 1;
-		out[at & (PATH_ROOM - 1)] = '/';
-		dentry = parent;
+		e->path[at & (PATH_ROOM - 1)] = '/';
+		w.at = at;
+		e->path_at = at;
 	}
-	return at;
+	return 0;
 }
 
 /* Whether an exception's path begins this one. Called for what would be refused or reported only. */
-INLINE bool excepted(struct guard_event *e, u32 scope, u32 kind, u32 at)
+static __noinline bool excepted(struct guard_event *e, u32 scope, u32 kind)
 {
 	struct exception_key key = { .bits = (4 + KEY_PATH) * 8, .scope_kind = scope << 1 | kind };
-	u32 len = PATH_ROOM - at;
+	u32 at, len;
 
+	if (!e)
+		return false;
+	at = e->path_at;
+	len = PATH_ROOM - at;
 	if (len > KEY_PATH)
 		len = KEY_PATH;
 	/* the text's end is a NUL in the key, which is how an exception for one file ends, too */
@@ -234,13 +279,17 @@ INLINE u32 classify(u32 origin, u32 dev, u32 root_dev)
 	return of;
 }
 
-/* Decides, reports, and says whether to refuse. `file` is NULL where there is none. */
-static __noinline int judge(struct task_struct *t, struct file *file, u32 hook, u32 verdict)
+/* Decides for the current task, reports, and says whether to refuse. The file is 0 where there is none. A function of
+ * the whole object with numbers for arguments, so that the verifier walks it once and not for every hook that calls it.
+ */
+__noinline int judge(u64 file_, u32 hook, u32 verdict)
 {
+	struct task_struct *t = (void *)bpf_get_current_task();
+	struct file *file = (void *)file_;
 	struct scope *scope = scope_of(t);
 	struct guard_event *e;
 	struct file *exe;
-	u32 origin = 0, dev = 0, class, refuse, zero = 0, id, at;
+	u32 origin = 0, dev = 0, class, refuse, zero = 0, id;
 	u64 *count;
 
 	if (!scope)
@@ -268,16 +317,16 @@ static __noinline int judge(struct task_struct *t, struct file *file, u32 hook, 
 		/* the process is the new program already: the one that started it is its parent's, as a rule */
 		exe = BPF_CORE_READ(t, real_parent, mm, exe_file);
 	if (exe) {
-		at = path_of(exe, e->path);
-		if (excepted(e, id, EXCEPT_PROCESS, at)) {
+		path_of(exe, e);
+		if (excepted(e, id, EXCEPT_PROCESS)) {
 			bpf_ringbuf_discard(e, 0);
 			return 0;
 		}
 	}
-	at = PATH_ROOM;
+	e->path_at = PATH_ROOM;
 	if (file)
-		at = path_of(file, e->path);
-	if (excepted(e, id, EXCEPT_PATH, at)) {
+		path_of(file, e);
+	if (excepted(e, id, EXCEPT_PATH)) {
 		bpf_ringbuf_discard(e, 0);
 		return 0;
 	}
@@ -292,7 +341,6 @@ static __noinline int judge(struct task_struct *t, struct file *file, u32 hook, 
 	e->origin = origin;
 	e->hook = hook;
 	e->verdict = refuse ? verdict : VERDICT_AUDIT;
-	e->path_at = at;
 	bpf_probe_read_kernel(e->comm, sizeof(e->comm), __builtin_preserve_access_index(&t->comm));
 	bpf_ringbuf_submit(e, 0);
 	return refuse ? 1 : 0;
@@ -410,9 +458,11 @@ static __noinline bool has_script_ending(struct file *file)
 	return dots && bpf_map_lookup_elem(&endings, &ending);
 }
 
-/* A dropped file that an interpreter is about to run. */
-INLINE int judge_script(struct task_struct *t, struct file *file, u32 verdict)
+/* Whether an interpreter is about to run a dropped file. Walked once, as `judge_file`. */
+__noinline int is_dropped_script(u64 file_)
 {
+	struct task_struct *t = (void *)bpf_get_current_task();
+	struct file *file = (void *)file_;
 	struct scope *scope = scope_of(t);
 	u32 kind, origin;
 
@@ -429,5 +479,10 @@ INLINE int judge_script(struct task_struct *t, struct file *file, u32 verdict)
 	if (kind == INTERPRETER_MULTICALL ? !is_operand(t, file, kind) :
 					    !has_script_ending(file) && !is_operand(t, file, kind))
 		return 0;
-	return judge(t, file, HOOK_SCRIPT, verdict);
+	return 1;
+}
+
+INLINE int judge_script(u64 file, u32 verdict)
+{
+	return is_dropped_script(file) ? judge(file, HOOK_SCRIPT, verdict) : 0;
 }

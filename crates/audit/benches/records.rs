@@ -16,7 +16,8 @@ use std::time::Instant;
 
 use shared::alerts::rule_set;
 use shared::{conformance, files};
-use vedette_audit::findings::{Detector, Origin};
+use vedette_audit::anomaly::Settings;
+use vedette_audit::findings::{Analysis, Detector, Origin, Setup};
 use vedette_audit::lists::Lists;
 use vedette_audit::{Source, Splitter};
 
@@ -93,4 +94,107 @@ fn main() {
         engine.observe(record, |_| alerts += 1);
     });
     println!("{alerts} alerts");
+    whole_way(&input, &mut engine);
+    large_objects();
+    many_principals();
+}
+
+/// As `vedette findings watch` does it: repetitions passed over, detectors, habits, sequences, rules. Twice as many records
+/// must take twice as long.
+fn whole_way(input: &[u8], engine: &mut vedette_detect::Detector) {
+    let mut seconds = Vec::new();
+    for rounds in [RECORDS, 2 * RECORDS] {
+        let mut analysis = Analysis::new(Setup {
+            habits: Some(Settings::default()),
+            ..Setup::default()
+        });
+        let (mut records, mut findings) = (0usize, 0);
+        let start = Instant::now();
+        while records < rounds {
+            let mut splitter = Splitter::new(Some(Source::K8sAudit));
+            splitter.feed(input, true, &mut |record| {
+                let record = record.unwrap();
+                records += 1;
+                if analysis.observe(record, &mut |_, _| findings += 1) {
+                    engine.observe(record, |_| {});
+                }
+            });
+            // The same records again would be passed over; they come a day later instead.
+            analysis.forget_records();
+        }
+        let took = start.elapsed().as_secs_f64();
+        println!(
+            "the whole way, {records} records: {:.0} records/s, {findings} findings told, {} MB resident",
+            records as f64 / took,
+            resident()
+        );
+        seconds.push(took / records as f64);
+    }
+    println!(
+        "time a record, twice as many against once: {:.2}",
+        seconds[1] / seconds[0]
+    );
+}
+
+fn event(n: usize, user: &str, object: &str) -> String {
+    format!(
+        r#"{{"kind":"Event","auditID":"{n}","stage":"ResponseComplete","requestURI":"/api/v1/namespaces/dev/secrets","verb":"list","user":{{"username":"{user}","groups":["g"]}},"sourceIPs":["192.0.2.1"],"userAgent":"kubectl/v1","objectRef":{{"resource":"secrets","namespace":"dev"}},"responseStatus":{{"code":200}},"requestObject":{{"data":"{object}"}},"requestReceivedTimestamp":"2026-11-21T21:39:12Z","stageTimestamp":"2026-11-21T21:39:13Z"}}
+"#
+    )
+}
+
+fn large_objects() {
+    let line = event(1, "u", &"x".repeat(10 << 20));
+    let mut analysis = Analysis::new(Setup::default());
+    let mut splitter = Splitter::new(Some(Source::K8sAudit));
+    let start = Instant::now();
+    let mut records = 0;
+    for _ in 0..10 {
+        for piece in line.as_bytes().chunks(256 << 10) {
+            splitter.feed(piece, false, &mut |record| {
+                records += 1;
+                analysis.observe(record.unwrap(), &mut |_, _| {});
+            });
+        }
+    }
+    println!(
+        "{records} records of 10 MB in pieces: {:.0} MB/s, {} MB resident",
+        line.len() as f64 * 10.0 / start.elapsed().as_secs_f64() / 1e6,
+        resident()
+    );
+}
+
+fn many_principals() {
+    const PRINCIPALS: usize = 1_000_000;
+    let mut analysis = Analysis::new(Setup {
+        habits: Some(Settings::default()),
+        ..Setup::default()
+    });
+    let mut splitter = Splitter::new(Some(Source::K8sAudit));
+    let start = Instant::now();
+    for n in 0..PRINCIPALS {
+        let line = event(
+            n,
+            &format!("system:serviceaccount:ns{}:sa{n}", n % 10_000),
+            "",
+        );
+        splitter.feed(line.as_bytes(), false, &mut |record| {
+            analysis.observe(record.unwrap(), &mut |_, _| {});
+        });
+    }
+    println!(
+        "{PRINCIPALS} principals: {:.0} records/s, {} MB resident",
+        PRINCIPALS as f64 / start.elapsed().as_secs_f64(),
+        resident()
+    );
+}
+
+/// Megabytes that the process holds.
+fn resident() -> u64 {
+    let text = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    text.lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))
+        .and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok())
+        .unwrap_or_default()
+        / 1024
 }

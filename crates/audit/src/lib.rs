@@ -4,6 +4,7 @@
 //! [`Splitter`] takes bytes in any envelope and hands out [`Record`]s; a record implements [`vedette_event::Extract`],
 //! so that the same rules engine that judges system calls judges log records. Everything here is pure: no clock, no IO.
 
+pub mod anomaly;
 mod fields;
 pub mod findings;
 pub mod format;
@@ -14,6 +15,6 @@ mod source;
 mod split;
 pub mod time;
 
-pub use record::Record;
+pub use record::{Record, Zone};
 pub use source::Source;
 pub use split::{Fault, FaultKind, MAX_DOCUMENT, MAX_RECORD, Sink, Splitter};

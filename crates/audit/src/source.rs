@@ -1,10 +1,13 @@
 //! The log sources: their names in rules, and how one record of each is told from the others.
 
+use serde::{Deserialize, Serialize};
+
 use crate::json::Json;
 use crate::time::parse_rfc3339;
 
 /// Where records come from; decides which fields have values.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Source {
     /// Kubernetes API server audit (`audit.k8s.io`).
     K8sAudit,

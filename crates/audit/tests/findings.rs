@@ -142,57 +142,13 @@ fn background_traffic_gives_no_finding() {
     println!("{records} records");
 }
 
-/// The columns of the benign record that a record needs, put back into the shape of an audit event.
-fn benign_event(line: &str) -> Option<String> {
-    let mut fields = vec![String::new()];
-    let mut quoted = false;
-    for c in line.chars() {
-        match c {
-            '"' => quoted = !quoted,
-            ',' if !quoted => fields.push(String::new()),
-            c => fields.last_mut()?.push(c),
-        }
-    }
-    let [
-        _,
-        time,
-        user,
-        verb,
-        resource,
-        subresource,
-        name,
-        _,
-        uri,
-        id,
-        stage,
-        code,
-        ..,
-    ] = &fields[..]
-    else {
-        return None;
-    };
-    let namespace = uri
-        .split_once("/namespaces/")
-        .and_then(|(_, rest)| rest.split(['/', '?']).next());
-    Some(
-        serde_json::json!({
-            "auditID": id, "stage": stage, "verb": verb, "requestURI": uri,
-            "user": {"username": user},
-            "objectRef": {"resource": resource, "subresource": subresource, "name": name, "namespace": namespace},
-            "responseStatus": {"code": code.parse::<u64>().ok()?},
-            "stageTimestamp": time,
-        })
-        .to_string(),
-    )
-}
-
 #[test]
 fn a_benign_installation_gives_no_finding() {
     let Some(file) = conformance("k8s_audit_benign/audit-logs.csv") else {
         return;
     };
     let text = std::fs::read_to_string(file).unwrap();
-    let events: Vec<String> = text.lines().filter_map(benign_event).collect();
+    let events: Vec<String> = text.lines().filter_map(shared::benign_event).collect();
     let mut detector = Detector::new(Origin::default(), Lists::new());
     let mut hits = Vec::new();
     let mut splitter = vedette_audit::Splitter::new(Some(Source::K8sAudit));

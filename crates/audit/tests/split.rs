@@ -273,3 +273,26 @@ fn webhook_posts_are_the_log() {
     println!("{records} records in {posts} files");
     assert!(records > 0);
 }
+
+#[test]
+fn times_are_given_in_the_zone_that_was_asked_for() {
+    let line =
+        r#"{"auditID":"a","stage":"ResponseComplete","stageTimestamp":"2026-07-01T22:30:00Z"}"#;
+    let zone = vedette_audit::Zone::new(|seconds| if seconds > 0 { 7200 } else { 0 });
+    let mut splitter = Splitter::new(Some(Source::K8sAudit)).with_zone(zone);
+    let mut times = Vec::new();
+    splitter.feed(line.as_bytes(), true, &mut |record| {
+        let record = record.unwrap();
+        for name in ["evt.time.s", "evt.datetime.s", "evt.time.iso8601"] {
+            times.push(field(record, name));
+        }
+    });
+    assert_eq!(
+        times,
+        [
+            "00:30:00",
+            "2026-07-02 00:30:00",
+            "2026-07-01T22:30:00.000000000+0000"
+        ]
+    );
+}

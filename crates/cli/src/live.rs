@@ -8,10 +8,10 @@ use anyhow::Context;
 use vedette_detect::RuleSet;
 use vedette_event::RawEvent;
 use vedette_sensor::bootstrap::{Fact, Scan};
-use vedette_sensor::{Config, Sensor, Stats, Watch};
+use vedette_sensor::{Config, Origin, Sensor, Stats, Watch};
 
-/// Pause when no event is ready; the sensor holds events back for about as long to put them in order.
-const PAUSE: Duration = Duration::from_millis(2);
+/// Longest pause when no event is ready. A ring that fills up ends it sooner.
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// What the stream brings.
 #[allow(clippy::large_enum_variant, reason = "it is lent and never stored")]
@@ -20,6 +20,8 @@ pub(crate) enum Live<'a> {
     Before(Fact<'a>),
     /// An event.
     Event(RawEvent<'a>),
+    /// An event that happened earlier and that no rule could match then: news to the state, not to the rules.
+    Earlier(RawEvent<'a>),
 }
 
 /// Signals and limits that end a run.
@@ -80,14 +82,19 @@ pub(crate) fn run(
         }
     });
     while failure.is_none() && !until.reached() {
-        let events = sensor.poll(|event| {
+        let events = sensor.poll_with_origin(|event, origin| {
             if failure.is_none() {
-                failure = sink(Live::Event(event)).err();
+                let what = if origin == Origin::Kept {
+                    Live::Earlier(event)
+                } else {
+                    Live::Event(event)
+                };
+                failure = sink(what).err();
             }
         });
         if events == 0 {
             idle()?;
-            std::thread::sleep(PAUSE);
+            sensor.wait(PAUSE);
         }
     }
     match failure {

@@ -3,10 +3,12 @@
 mod accounts;
 mod agent;
 mod commands;
+mod findings;
 mod hostname;
 mod input;
 mod live;
 mod remote;
+mod policyfiles;
 mod replay;
 mod rulefiles;
 mod serving;

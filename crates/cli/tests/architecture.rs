@@ -36,6 +36,7 @@ const ROOMS: &[(&str, u8, &[&str])] = &[
     ("lab", 2, &[]),
     ("history", 1, &["rules"]),
     ("store", 2, &[]),
+    ("intake", 2, &[]),
     ("testkit", 2, &["event"]),
     ("cli", 3, &[]),
 ];

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use vedette_lab::{Pod, Profile, Security, pods};
 
-/// One lab at a time: two would only slow each other down.
+/// One lab at a time: two would only slow each other down. (Across processes the test runner's groups see to that.)
 static ONE: Mutex<()> = Mutex::new(());
 
 fn root() -> PathBuf {

@@ -1,7 +1,7 @@
 //! The kernel side, loaded: object, maps, links.
 
 use std::collections::BTreeMap;
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::sync::Mutex;
 
 use vedette_rules::prefilter::OpenFilter;
@@ -26,6 +26,8 @@ static OBJECT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/sensor.bpf.o"))
 const SYSCALLS: u32 = 512;
 /// Bytes of `struct bits`.
 const BITS_BYTES: usize = 64;
+/// A ring wakes its reader when one part in so many is full: early enough that the reader is there before the rest is.
+const WAKE_SHARE: u32 = 8;
 /// Causes of loss that the kernel side counts, in the order of `enum cause`.
 const CAUSES: usize = 5;
 /// Lines of libbpf's complaints that an error carries.
@@ -75,6 +77,22 @@ fn collect(_: PrintLevel, text: String) {
     }
 }
 
+/// Does something while what libbpf says is collected, see [`collected`].
+pub(crate) fn collecting<T>(what: impl FnOnce() -> T) -> T {
+    if let Ok(mut log) = LOG.lock() {
+        log.clear();
+    }
+    let previous = set_print(Some((PrintLevel::Warn, collect)));
+    let done = what();
+    set_print(previous);
+    done
+}
+
+/// The end of what libbpf said.
+pub(crate) fn collected() -> String {
+    LOG.lock().map(|l| l.join("\n")).unwrap_or_default()
+}
+
 /// Everything the kernel holds for us; gone when this is dropped.
 pub(crate) struct Kernel {
     // Links go first, so that no program runs while the maps go.
@@ -92,19 +110,13 @@ pub(crate) struct Kernel {
 impl Kernel {
     /// Loads the object, fills its tables and makes the rings. Nothing is attached yet.
     pub(crate) fn load(config: &Config, cpus: u32) -> Result<(Self, Vec<Ring>), Error> {
-        if let Ok(mut log) = LOG.lock() {
-            log.clear();
-        }
-        let previous = set_print(Some((PrintLevel::Warn, collect)));
-        let loaded = Self::load_quietly(config, cpus);
-        set_print(previous);
-        loaded
+        collecting(|| Self::load_quietly(config, cpus))
     }
 
     fn load_quietly(config: &Config, cpus: u32) -> Result<(Self, Vec<Ring>), Error> {
         let refused = |source| Error::Load {
             source,
-            log: LOG.lock().map(|l| l.join("\n")).unwrap_or_default(),
+            log: collected(),
         };
         let tracepoints = Tracepoints::look_up(OPTIONAL);
         let ring_count = cpus.div_ceil(config.cpus_per_ring.max(1));
@@ -122,6 +134,8 @@ impl Kernel {
                         bytes[4..8].copy_from_slice(&config.snap_len.to_le_bytes());
                         let whole = u32::from(tracepoints.completion == Some(Completion::Whole));
                         bytes[8..12].copy_from_slice(&whole.to_le_bytes());
+                        let wake = config.ring_bytes / WAKE_SHARE;
+                        bytes[12..16].copy_from_slice(&wake.to_le_bytes());
                     }
                 }
                 _ => {}
@@ -321,6 +335,11 @@ impl Kernel {
         Ok(())
     }
 
+    /// The rings' descriptors, which become readable when a ring wakes its reader.
+    pub(crate) fn ring_fds(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        self.rings.iter().map(MapHandle::as_fd)
+    }
+
     /// What each processor counted: events, bytes, events that the filter held back, losses.
     pub(crate) fn counters(&self) -> Result<Vec<([u64; 3], Drops)>, Error> {
         let values = self
@@ -470,6 +489,7 @@ mod tests {
         assert_eq!(of("name").size(), filter::NAME_BYTES);
         assert_eq!(of("settings").size(), 16);
         assert_eq!(offset(&of("settings"), "uring_cqe"), 8);
+        assert_eq!(offset(&of("settings"), "wake_bytes"), 12);
     }
 
     /// The enumeration is not among the object's types, since the table holds it as a byte: its text is read instead.

@@ -24,6 +24,8 @@ mod syscalls;
 mod tables;
 
 #[cfg(feature = "live")]
+mod bell;
+#[cfg(feature = "live")]
 mod btf;
 #[cfg(feature = "live")]
 mod filter;
@@ -35,18 +37,16 @@ mod merge;
 #[cfg(feature = "live")]
 mod probe;
 #[cfg(feature = "live")]
-mod record;
-#[cfg(feature = "live")]
 mod ring;
 #[cfg(feature = "live")]
 mod sensor;
 
 mod interest;
+mod record;
 
 pub use interest::{Interest, Outcome, Unwatchable, Watch};
 #[cfg(feature = "live")]
 pub use probe::{Capabilities, Hook, HookState, Tier};
-#[cfg(feature = "live")]
-pub use record::Origin;
+pub use record::{Origin, parse as parse_record};
 #[cfg(feature = "live")]
 pub use sensor::{Config, Drops, Error, ProgramStats, Sensor, Stats};

@@ -40,8 +40,9 @@ pub(crate) fn time_of(bytes: &[u8]) -> u64 {
         .map_or(0, u64::from_le_bytes)
 }
 
-/// Takes a record apart. `None` when it is cut or says something impossible, which would be a fault of the kernel side.
-pub(crate) fn parse(bytes: &[u8], num: u64, epoch: u64) -> Option<(RawEvent<'_>, Origin)> {
+/// Takes a record apart: event number `num`, on a machine whose boot clock began `epoch` nanoseconds after the Unix
+/// epoch. `None` when it is cut or says something impossible, which would be a fault of the kernel side.
+pub fn parse(bytes: &[u8], num: u64, epoch: u64) -> Option<(RawEvent<'_>, Origin)> {
     let (head, rest) = bytes.split_at_checked(HEADER_BYTES)?;
     let header = header(head)?;
     let lengths = usize::from(header.nparams) * 2;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use thiserror::Error;
 use vedette_event::RawEvent;
 
+use crate::bell::Bell;
 use crate::interest::{Plan, Unwatchable, Watch};
 use crate::kernel::Kernel;
 use crate::merge::Merge;
@@ -134,18 +135,22 @@ impl Stats {
 }
 
 /// Live system calls. Detaches when dropped.
-///
-/// Not `Send`: the object behind it belongs to the thread that made it.
 #[derive(Debug)]
 pub struct Sensor {
     kernel: Kernel,
     merge: Merge,
+    bell: Bell,
     /// Nanoseconds between the Unix epoch and the boot clock's zero.
     epoch: u64,
     settle: u64,
     num: u64,
     malformed: u64,
 }
+
+// SAFETY: what keeps it from being `Send` by itself are the raw pointers of libbpf's objects and of the mapped rings.
+// Neither is bound to a thread: the objects are memory and descriptors that `kernel` alone owns and hands out nowhere,
+// the mappings belong to the process. Nothing of them is shared, since `Sensor` is not `Sync`.
+unsafe impl Send for Sensor {}
 
 impl Sensor {
     /// Finds out what this kernel allows. Loads and attaches nothing that stays.
@@ -169,7 +174,9 @@ impl Sensor {
         let (mut kernel, rings) = Kernel::load(&config, cpus)?;
         let (plan, unwatchable) = Plan::new(&watch);
         kernel.want(&watch, &plan)?;
+        let bell = Bell::new(kernel.ring_fds()).map_err(Error::Ring)?;
         let sensor = Self {
+            bell,
             merge: Merge::new(rings),
             epoch: probe::realtime_ns().saturating_sub(probe::boottime_ns()),
             settle: config.settle.as_nanos() as u64,
@@ -218,6 +225,12 @@ impl Sensor {
                 None => *malformed += 1,
             }
         })
+    }
+
+    /// Waits until a ring is filling up, but no longer than `most`. Events that trickle in wake nobody: who wants them
+    /// soon chooses `most` accordingly.
+    pub fn wait(&self, most: Duration) {
+        self.bell.wait(most);
     }
 
     /// Counters so far.

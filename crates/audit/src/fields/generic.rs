@@ -12,8 +12,8 @@ use crate::time::{Civil, SECOND};
 
 pub(super) static ROWS: &[Row] = &[
     call("evt.num", |r, _, _| u64(r.num)),
-    call("evt.time", |r, _, room| clock(r.ts, true, room)),
-    call("evt.time.s", |r, _, room| clock(r.ts, false, room)),
+    call("evt.time", |r, _, room| clock(r.local(), true, room)),
+    call("evt.time.s", |r, _, room| clock(r.local(), false, room)),
     call("evt.time.iso8601", |r, _, room| {
         let c = Civil::from_ts(r.ts);
         written(room, |out| {
@@ -24,8 +24,12 @@ pub(super) static ROWS: &[Row] = &[
             )
         })
     }),
-    call("evt.datetime", |r, _, room| date_clock(r.ts, true, room)),
-    call("evt.datetime.s", |r, _, room| date_clock(r.ts, false, room)),
+    call("evt.datetime", |r, _, room| {
+        date_clock(r.local(), true, room)
+    }),
+    call("evt.datetime.s", |r, _, room| {
+        date_clock(r.local(), false, room)
+    }),
     call("evt.rawtime", |r, _, _| u64(r.ts)),
     call("evt.rawtime.s", |r, _, _| u64(r.ts / SECOND)),
     call("evt.rawtime.ns", |r, _, _| u64(r.ts % SECOND)),
@@ -67,7 +71,7 @@ fn written(
     Extracted::One(room.write_text(|out| write(out).expect("writing to memory cannot fail")))
 }
 
-/// Time of day in UTC. The engine has no time zone; who shows alerts in another one has [`Record::time`].
+/// Time of day.
 fn clock(ts: u64, nanos: bool, room: &mut Values) -> Extracted<'_> {
     let c = Civil::from_ts(ts);
     written(room, |out| {

@@ -9,7 +9,7 @@ pub enum Coverage {
     Detector,
     /// A detector raises it once a list of this kind is loaded.
     List,
-    /// Needs a baseline of what is usual; the model that keeps one is not built.
+    /// Needs a baseline of what is usual; the model of habits raises it once it has learnt one.
     Baseline,
     /// The rules named raise it from system calls.
     Rule,

@@ -12,18 +12,18 @@ use crate::record::Record;
 use crate::source::Source;
 
 /// A call, its parts as texts.
-pub(super) struct Call<'a> {
-    pub(super) json: Json<'a>,
-    pub(super) name: String,
-    pub(super) service: String,
-    pub(super) identity: String,
-    pub(super) actor: String,
-    pub(super) error: Option<String>,
-    pub(super) address: Option<IpAddr>,
+pub(crate) struct Call<'a> {
+    pub(crate) json: Json<'a>,
+    pub(crate) name: String,
+    pub(crate) service: String,
+    pub(crate) identity: String,
+    pub(crate) actor: String,
+    pub(crate) error: Option<String>,
+    pub(crate) address: Option<IpAddr>,
 }
 
 impl<'a> Call<'a> {
-    pub(super) fn new(json: Json<'a>) -> Self {
+    pub(crate) fn new(json: Json<'a>) -> Self {
         let text = |keys: &[&str]| json.text_at(keys).map(Text::to_owned_string);
         let service = text(&["eventSource"]).unwrap_or_default();
         Self {
@@ -71,7 +71,7 @@ impl<'a> Call<'a> {
         .any(|word| self.name.starts_with(word))
     }
 
-    fn bucket(&self) -> Option<String> {
+    pub(crate) fn bucket(&self) -> Option<String> {
         self.request(&["bucketName"]).and_then(Json::to_text)
     }
 

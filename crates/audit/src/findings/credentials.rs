@@ -3,6 +3,8 @@
 
 use std::net::IpAddr;
 
+use serde::{Deserialize, Serialize};
+
 use super::Hit;
 use super::cloudtrail::Call;
 use super::memory::Memory;
@@ -14,7 +16,7 @@ use crate::record::Record;
 const MAX_SESSIONS: usize = 100_000;
 
 /// Sessions by access key id.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct State {
     sessions: Memory<Session>,
 }
@@ -28,7 +30,7 @@ impl Default for State {
 }
 
 /// A session that was given to a service account.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Session {
     account: String,
     address: Option<IpAddr>,
@@ -44,9 +46,14 @@ pub(super) fn observe(
 ) {
     let json = record.json;
     let call = Call::new(json);
-    if call.name == "AssumeRoleWithWebIdentity" && call.error.is_none() {
-        learn(&call, state);
-        return;
+    if call.error.is_none() {
+        match call.name.as_str() {
+            "AssumeRoleWithWebIdentity" => return learn(&call, state),
+            "AssumeRoleForPodIdentity" => return learn_pod_identity(&call, state),
+            // A session that a pod's session takes up is the pod's as well.
+            "AssumeRole" => learn_chain(&call, state),
+            _ => {}
+        }
     }
     // Calls that a service makes in the caller's place come from the service.
     let Some(address) = call.address.filter(|address| is_public(*address)) else {
@@ -68,6 +75,72 @@ fn learn(call: &Call<'_>, state: &mut State) {
             account,
             address: call.address,
             agent: family(&text(&["userAgent"]).unwrap_or_default()),
+        };
+        state.sessions.insert(key, session);
+    }
+}
+
+/// What an `AssumeRoleForPodIdentity` event says of the pod that a session is for.
+pub(super) struct PodIdentity {
+    /// Service account in the form in which audit records name it.
+    pub(super) account: String,
+}
+
+/// Reads the service account of an `AssumeRoleForPodIdentity` event: from its answer's subject, where the answer is
+/// recorded, else from the claims of the request.
+pub(super) fn pod_identity(json: Json<'_>) -> Option<PodIdentity> {
+    let text = |keys: &[&str]| json.path(keys).and_then(Json::to_text);
+    let parts = [
+        "responseElements",
+        "requestParameters",
+        "additionalEventData",
+    ]
+    .iter()
+    .find_map(|part| {
+        let namespace = text(&[part, "subject", "namespace"])
+            .or_else(|| text(&[part, "namespace"]))
+            .or_else(|| text(&[part, "kubernetes-namespace"]))?;
+        let account = text(&[part, "subject", "serviceAccount"])
+            .or_else(|| text(&[part, "serviceAccount"]))
+            .or_else(|| text(&[part, "kubernetes-service-account"]))?;
+        Some((namespace, account))
+    });
+    let (namespace, account) = parts?;
+    Some(PodIdentity {
+        account: format!("system:serviceaccount:{namespace}:{account}"),
+    })
+}
+
+/// The agent on the node asks for the session and the pod uses it: the address is the node's, the client is not the
+/// pod's.
+fn learn_pod_identity(call: &Call<'_>, state: &mut State) {
+    let key = call
+        .json
+        .path(&["responseElements", "credentials", "accessKeyId"])
+        .and_then(Json::to_text);
+    if let (Some(PodIdentity { account }), Some(key)) = (pod_identity(call.json), key) {
+        let session = Session {
+            account,
+            address: call.address,
+            agent: String::new(),
+        };
+        state.sessions.insert(key, session);
+    }
+}
+
+/// A role that is taken up with a pod's session gives a session that is the pod's too.
+fn learn_chain(call: &Call<'_>, state: &mut State) {
+    let text = |keys: &[&str]| call.json.path(keys).and_then(Json::to_text);
+    let known = text(&["userIdentity", "accessKeyId"]);
+    let key = text(&["responseElements", "credentials", "accessKeyId"]);
+    let (Some(known), Some(key)) = (known, key) else {
+        return;
+    };
+    if let Some(session) = state.sessions.get(&known) {
+        let session = Session {
+            account: session.account.clone(),
+            address: session.address,
+            agent: session.agent.clone(),
         };
         state.sessions.insert(key, session);
     }
@@ -176,7 +249,8 @@ fn judge_pod(
     if outside && !lists.contains(ListKind::Trusted, address) {
         let kind = "UnauthorizedAccess:Kubernetes/PodCredentialExfiltration.OutsideCluster";
         let mut hit = call.hit(record, kind, session.account.clone());
-        hit.extra.push(("serviceAccount", session.account.clone()));
+        hit.extra
+            .push(("serviceAccount".to_owned(), session.account.clone()));
         hits.push(hit);
     }
 }

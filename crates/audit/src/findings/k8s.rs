@@ -1,5 +1,7 @@
 //! Findings in Kubernetes audit records: the deterministic types, and the list types.
 
+use serde::{Deserialize, Serialize};
+
 use super::memory::Memory;
 use super::object::{
     containers, image_prefix, is_privileged, pod_spec, result, touches, writable_sensitive_mount,
@@ -21,7 +23,7 @@ const MAX_REMEMBERED: usize = 50_000;
 const ADMIN_ROLES: [&str; 2] = ["cluster-admin", "admin"];
 
 /// What is remembered of a cluster.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct State {
     /// Role of each binding, by kind, namespace and name. A binding's role cannot change, and a patch does not show it.
     roles: Memory<String>,
@@ -135,6 +137,7 @@ struct Out<'o, 'a> {
 impl Out<'_, '_> {
     fn hit(&mut self, kind: &str) -> &mut Hit {
         let call = self.call;
+        let caller = caller_pod(call.json);
         self.hits.push(Hit {
             kind: kind.to_owned(),
             severity: catalogue::severity(kind),
@@ -150,11 +153,30 @@ impl Out<'_, '_> {
             resource: resource(call, self.origin),
             action: action(call),
             lists: Vec::new(),
-            extra: Vec::new(),
+            extra: caller
+                .map(|pod| ("callerPod".to_owned(), pod))
+                .into_iter()
+                .collect(),
             detection: None,
         });
         self.hits.last_mut().expect("it was pushed above")
     }
+}
+
+/// The pod that a service account's token is bound to: `user.extra` names it since tokens are bound.
+fn caller_pod(json: Json<'_>) -> Option<String> {
+    let first = |key: &str| {
+        json.path(&["user", "extra", key])?
+            .items()
+            .next()?
+            .to_text()
+    };
+    let pod = first("authentication.kubernetes.io/pod-name")?;
+    let user = json.text_at(&["user", "username"])?.to_owned_string();
+    let (namespace, _) = user
+        .strip_prefix("system:serviceaccount:")?
+        .split_once(':')?;
+    Some(format!("{namespace}/{pod}"))
 }
 
 fn judge_address(out: &mut Out<'_, '_>, lists: &mut Lists) {
@@ -432,7 +454,7 @@ fn judge_workload(out: &mut Out<'_, '_>, state: &mut State) {
     }
     if let Some(image) = new_image {
         let hit = out.hit("PrivilegeEscalation:Kubernetes/PrivilegedContainer");
-        hit.extra.push(("image", image));
+        hit.extra.push(("image".to_owned(), image));
     }
     let claimed = |claim: &str| {
         let volume = state.claims.get(&format!("{}/{claim}", call.namespace))?;
@@ -440,6 +462,6 @@ fn judge_workload(out: &mut Out<'_, '_>, state: &mut State) {
     };
     if let Some(path) = writable_sensitive_mount(spec, claimed) {
         let hit = out.hit("Persistence:Kubernetes/ContainerWithSensitiveMount");
-        hit.extra.push(("hostPath", path));
+        hit.extra.push(("hostPath".to_owned(), path));
     }
 }

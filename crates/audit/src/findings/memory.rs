@@ -2,9 +2,11 @@
 
 use std::collections::{HashMap, VecDeque};
 
+use serde::{Deserialize, Serialize};
+
 /// Values by name, `most` of them at most.
-#[derive(Debug)]
-pub(super) struct Memory<V> {
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Memory<V> {
     values: HashMap<String, V>,
     /// Names in the order in which they came, each once.
     order: VecDeque<String>,
@@ -12,7 +14,7 @@ pub(super) struct Memory<V> {
 }
 
 impl<V> Memory<V> {
-    pub(super) fn new(most: usize) -> Self {
+    pub(crate) fn new(most: usize) -> Self {
         Self {
             values: HashMap::new(),
             order: VecDeque::new(),
@@ -20,12 +22,12 @@ impl<V> Memory<V> {
         }
     }
 
-    pub(super) fn get(&self, name: &str) -> Option<&V> {
+    pub(crate) fn get(&self, name: &str) -> Option<&V> {
         self.values.get(name)
     }
 
     /// Remembers a value, in place of the one of the same name if there is one; true when the name is new.
-    pub(super) fn insert(&mut self, name: String, value: V) -> bool {
+    pub(crate) fn insert(&mut self, name: String, value: V) -> bool {
         if let Some(known) = self.values.get_mut(&name) {
             *known = value;
             return false;

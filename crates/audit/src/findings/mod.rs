@@ -4,24 +4,41 @@
 //! [`Detector`] looks at records and gives [`Hit`]s; [`Findings`] joins hits on the same thing to one [`Finding`] that
 //! counts them; `format` writes findings for other systems. Who has which type is in [`catalogue`].
 
+mod analysis;
 pub mod catalogue;
 mod cloudtrail;
 mod credentials;
 mod k8s;
-mod memory;
+pub(crate) mod memory;
 mod object;
 mod request;
+mod rule;
 mod seen;
 mod sequence;
+mod signal;
 mod store;
 mod suppress;
 mod tactic;
 mod texts;
 
+/// What records say, for whoever else compares them.
+pub(crate) mod facts {
+    pub(crate) use super::cloudtrail::Call as TrailCall;
+    pub(crate) use super::object::{
+        containers, image_prefix, is_privileged, pod_spec, result, touches,
+        writable_sensitive_mount,
+    };
+    pub(crate) use super::request::{Call, peer};
+    pub(crate) use super::tactic::WORKLOADS;
+}
+
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub use analysis::{Analysis, STATE_SCHEMA, Setup, StateError, Tell, UPDATE_EVERY};
 pub use k8s::SystemActor;
-pub use sequence::{Incident, MAX_INCIDENTS, Sequences, Signal, Step, WINDOW};
+pub use sequence::{Incident, MAX_INCIDENTS, Sequences, Step, WINDOW};
+pub use signal::Signal;
 pub use store::{Change, Finding, Findings, MAX_FINDINGS, Sample};
 pub use suppress::{Suppression, SuppressionError};
 pub use tactic::Tactic;
@@ -56,7 +73,7 @@ impl Default for Origin {
 }
 
 /// Something that was seen once: an occurrence of a finding.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Hit {
     /// Type in the grammar `ThreatPurpose:ResourceType/ThreatFamily.DetectionMechanism!Artifact`.
     pub kind: String,
@@ -79,7 +96,7 @@ pub struct Hit {
     /// Names of the lists that an address was on.
     pub lists: Vec<String>,
     /// What else the finding should say, as name and value.
-    pub extra: Vec<(&'static str, String)>,
+    pub extra: Vec<(String, String)>,
     /// `service.detection` of the GuardDuty shape, for sequences.
     pub detection: Option<Value>,
 }
@@ -89,6 +106,12 @@ pub struct Hit {
 pub struct Detector {
     origin: Origin,
     lists: Lists,
+    memories: Memories,
+}
+
+/// What a detector has learnt, to be saved and taken up again.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Memories {
     k8s: k8s::State,
     credentials: credentials::State,
     seen: seen::Seen,
@@ -114,6 +137,14 @@ impl Detector {
         &self.lists
     }
 
+    pub(crate) fn memories(&self) -> &Memories {
+        &self.memories
+    }
+
+    pub(crate) fn set_memories(&mut self, memories: Memories) {
+        self.memories = memories;
+    }
+
     /// Looks at a record. Records that arrive twice (retries of the webhook, both stages of a request) count once.
     pub fn observe(&mut self, record: &Record<'_>, hits: &mut Vec<Hit>) {
         match record.source {
@@ -122,16 +153,21 @@ impl Detector {
                     record,
                     &self.origin,
                     &mut self.lists,
-                    &mut self.k8s,
-                    &mut self.seen,
+                    &mut self.memories.k8s,
+                    &mut self.memories.seen,
                     hits,
                 );
             }
             Source::AwsCloudtrail => {
                 let before = hits.len();
                 cloudtrail::observe(record, &mut self.lists, hits);
-                credentials::observe(record, &mut self.lists, &mut self.credentials, hits);
-                if hits.len() > before && !self.seen.first_trail(record) {
+                credentials::observe(
+                    record,
+                    &mut self.lists,
+                    &mut self.memories.credentials,
+                    hits,
+                );
+                if hits.len() > before && !self.memories.seen.first_trail(record) {
                     hits.truncate(before);
                 }
             }

@@ -26,7 +26,7 @@ const SENSITIVE: [&str; 16] = [
 const HARMLESS: [&str; 3] = ["/etc/localtime", "/etc/timezone", "/etc/machine-id"];
 
 /// The object as it is after the request: what was answered, or what was asked where the policy keeps no answers.
-pub(super) fn result(record: Json<'_>) -> Option<Json<'_>> {
+pub(crate) fn result(record: Json<'_>) -> Option<Json<'_>> {
     let object = |key: &str| {
         record.get(key).filter(|object| {
             object.is_object()
@@ -40,7 +40,7 @@ pub(super) fn result(record: Json<'_>) -> Option<Json<'_>> {
 
 /// True when the request says something about member `key` of the object. Requests without a body that is kept count as
 /// saying it.
-pub(super) fn touches(record: Json<'_>, key: &str) -> bool {
+pub(crate) fn touches(record: Json<'_>, key: &str) -> bool {
     let Some(request) = record.get("requestObject") else {
         return true;
     };
@@ -61,7 +61,7 @@ pub(super) fn touches(record: Json<'_>, key: &str) -> bool {
 }
 
 /// The pod specification inside a workload.
-pub(super) fn pod_spec<'a>(object: Json<'a>, resource: &str) -> Option<Json<'a>> {
+pub(crate) fn pod_spec<'a>(object: Json<'a>, resource: &str) -> Option<Json<'a>> {
     match resource {
         "pods" => object.get("spec"),
         "cronjobs" => object.path(&["spec", "jobTemplate", "spec", "template", "spec"]),
@@ -71,7 +71,7 @@ pub(super) fn pod_spec<'a>(object: Json<'a>, resource: &str) -> Option<Json<'a>>
 }
 
 /// Every container of a pod, of all three kinds.
-pub(super) fn containers(spec: Json<'_>) -> impl Iterator<Item = Json<'_>> {
+pub(crate) fn containers(spec: Json<'_>) -> impl Iterator<Item = Json<'_>> {
     ["containers", "initContainers", "ephemeralContainers"]
         .into_iter()
         .filter_map(move |list| spec.get(list))
@@ -79,7 +79,7 @@ pub(super) fn containers(spec: Json<'_>) -> impl Iterator<Item = Json<'_>> {
 }
 
 /// True for a privileged container.
-pub(super) fn is_privileged(container: Json<'_>) -> bool {
+pub(crate) fn is_privileged(container: Json<'_>) -> bool {
     container
         .path(&["securityContext", "privileged"])
         .and_then(Json::as_bool)
@@ -87,7 +87,7 @@ pub(super) fn is_privileged(container: Json<'_>) -> bool {
 }
 
 /// Image of a container without tag and digest.
-pub(super) fn image_prefix(container: Json<'_>) -> Option<String> {
+pub(crate) fn image_prefix(container: Json<'_>) -> Option<String> {
     let image = container.get("image")?.to_text()?;
     let name = image.split('@').next().unwrap_or_default();
     // A colon behind the last slash begins the tag; one before it is a registry's port.
@@ -97,7 +97,7 @@ pub(super) fn image_prefix(container: Json<'_>) -> Option<String> {
 }
 
 /// The first sensitive path of the node that a container can write to. `claimed` gives the path behind a volume claim.
-pub(super) fn writable_sensitive_mount(
+pub(crate) fn writable_sensitive_mount(
     spec: Json<'_>,
     claimed: impl Fn(&str) -> Option<String>,
 ) -> Option<String> {
@@ -127,7 +127,7 @@ pub(super) fn writable_sensitive_mount(
 }
 
 /// True for a path that is sensitive, lies below a sensitive one, or holds one.
-pub(super) fn is_sensitive(path: &str) -> bool {
+pub(crate) fn is_sensitive(path: &str) -> bool {
     let mut parts: Vec<&str> = Vec::new();
     for part in path.split('/') {
         match part {

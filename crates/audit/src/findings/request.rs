@@ -10,20 +10,20 @@ use super::tactic::{Facts, Tactic, WORKLOADS, tactic};
 use crate::json::Json;
 
 /// A request, its parts as texts.
-pub(super) struct Call<'a> {
-    pub(super) json: Json<'a>,
-    pub(super) verb: String,
-    pub(super) user: String,
-    pub(super) resource: String,
-    pub(super) subresource: String,
-    pub(super) namespace: String,
-    pub(super) name: String,
-    pub(super) uri: String,
-    pub(super) code: u64,
+pub(crate) struct Call<'a> {
+    pub(crate) json: Json<'a>,
+    pub(crate) verb: String,
+    pub(crate) user: String,
+    pub(crate) resource: String,
+    pub(crate) subresource: String,
+    pub(crate) namespace: String,
+    pub(crate) name: String,
+    pub(crate) uri: String,
+    pub(crate) code: u64,
 }
 
 impl<'a> Call<'a> {
-    pub(super) fn new(json: Json<'a>, code: u64) -> Self {
+    pub(crate) fn new(json: Json<'a>, code: u64) -> Self {
         let text = |keys: &[&str]| {
             json.text_at(keys)
                 .map(crate::json::Text::to_owned_string)
@@ -46,27 +46,27 @@ impl<'a> Call<'a> {
         }
     }
 
-    pub(super) fn succeeded(&self) -> bool {
+    pub(crate) fn succeeded(&self) -> bool {
         matches!(self.code, 101 | 200..=299)
     }
 
     /// Nothing is stored: only the URI tells.
-    pub(super) fn is_dry_run(&self) -> bool {
+    pub(crate) fn is_dry_run(&self) -> bool {
         self.uri
             .split_once('?')
             .is_some_and(|(_, query)| query.split('&').any(|pair| pair.starts_with("dryRun=")))
     }
 
-    pub(super) fn writes(&self) -> bool {
+    pub(crate) fn writes(&self) -> bool {
         matches!(self.verb.as_str(), "create" | "update" | "patch")
     }
 
     /// `resource namespace/name`, what a finding is about.
-    pub(super) fn subject(&self) -> String {
+    pub(crate) fn subject(&self) -> String {
         format!("{} {}/{}", self.resource, self.namespace, self.name)
     }
 
-    pub(super) fn tactic(&self) -> Tactic {
+    pub(crate) fn tactic(&self) -> Tactic {
         let security_label = self.resource == "namespaces"
             && self.json.get("requestObject").is_some_and(|request| {
                 memchr::memmem::find(request.raw(), b"pod-security.kubernetes.io/").is_some()
@@ -84,13 +84,13 @@ impl<'a> Call<'a> {
 
 /// The address of the peer. Clients write the entries before the last themselves (`X-Forwarded-For`), so only the last
 /// one counts.
-pub(super) fn peer(json: Json<'_>) -> Option<IpAddr> {
+pub(crate) fn peer(json: Json<'_>) -> Option<IpAddr> {
     let last = json.get("sourceIPs")?.items().last()?;
     last.to_text()?.parse().ok()
 }
 
 /// `resource` of the GuardDuty shape.
-pub(super) fn resource(call: &Call<'_>, origin: &Origin) -> Value {
+pub(crate) fn resource(call: &Call<'_>, origin: &Origin) -> Value {
     let json = call.json;
     let texts = |keys: &[&str]| -> Vec<String> {
         json.path(keys)
@@ -215,7 +215,7 @@ fn container(container: Json<'_>) -> Value {
 }
 
 /// `service.action` of the GuardDuty shape.
-pub(super) fn action(call: &Call<'_>) -> Value {
+pub(crate) fn action(call: &Call<'_>) -> Value {
     let json = call.json;
     let mut api = Map::new();
     for (key, value) in [
@@ -275,7 +275,7 @@ pub(super) fn action(call: &Call<'_>) -> Value {
 }
 
 /// `remoteIpDetails` of the GuardDuty shape, for either family.
-pub(super) fn remote(address: IpAddr) -> Value {
+pub(crate) fn remote(address: IpAddr) -> Value {
     match address {
         IpAddr::V4(address) => json!({"ipAddressV4": address.to_string()}),
         IpAddr::V6(address) => json!({"ipAddressV6": address.to_string()}),

@@ -1,31 +1,38 @@
-//! Requests that were already judged, so that retries and the stages of one request count once.
+//! Requests that were already judged, so that retries and the stages of one request count once, and records that were
+//! already read, so that what arrives twice counts once.
 //!
 //! The audit id alone does not do: a client may choose it (the API server takes the `Audit-ID` header), so that an
-//! attacker who reuses the id of a harmless request would hide behind it. The time at which the server received the
-//! request, to the microsecond, and the URI are not his to choose.
+//! attacker who reuses the id of a harmless request would hide behind it. The times that the server wrote, to the
+//! microsecond, are not his to choose.
 
 use std::collections::HashSet;
-use std::hash::{BuildHasher, RandomState};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use crate::json::{Json, Text};
 use crate::record::Record;
+use crate::source::Source;
 
-/// Requests that are remembered: half of them at least, all of them at most. A webhook re-sends within seconds; this is
-/// several minutes of a large cluster.
-const REMEMBERED: usize = 1 << 17;
+/// Fingerprints that are remembered: half of them at least, all of them at most. A webhook re-sends a batch within a
+/// minute; this is several minutes of a large cluster, in about 16 MB.
+const REMEMBERED: usize = 1 << 19;
 
 /// Two generations of fingerprints; the older is dropped when the younger is full.
-#[derive(Debug, Default)]
+///
+/// A fingerprint is the beginning of a SHA-256: what goes into it is partly an attacker's to choose, and two records with
+/// one fingerprint would hide one of them. Nothing about it is random, so that the same records give the same answers
+/// after a restart too.
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Seen {
-    young: HashSet<u64>,
-    old: HashSet<u64>,
-    // Keyed, so that nobody can make fingerprints collide from outside. What is in the sets never leaves them, so results
-    // do not depend on the key.
-    hasher: RandomState,
+    young: HashSet<u128>,
+    old: HashSet<u128>,
+    #[serde(skip)]
+    text: Vec<u8>,
 }
 
 impl Seen {
-    /// True when this request is seen for the first time.
+    /// True when this request is seen for the first time, at whatever stage.
     pub(super) fn first_audit(&mut self, record: &Record<'_>) -> bool {
         self.first(
             record,
@@ -38,15 +45,44 @@ impl Seen {
         self.first(record, &["eventID", "eventTime", "eventName"])
     }
 
+    /// True when this very record is read for the first time. Records without an id of their own always are.
+    pub(super) fn first_record(&mut self, record: &Record<'_>) -> bool {
+        match record.source {
+            Source::K8sAudit => self.first(
+                record,
+                &[
+                    "auditID",
+                    "stage",
+                    "stageTimestamp",
+                    "requestReceivedTimestamp",
+                    "requestURI",
+                ],
+            ),
+            Source::AwsCloudtrail if record.json.get("eventID").is_some() => {
+                self.first_trail(record)
+            }
+            Source::GcpAuditlog if record.json.get("insertId").is_some() => {
+                self.first(record, &["insertId", "timestamp", "logName"])
+            }
+            Source::Okta if record.json.get("uuid").is_some() => {
+                self.first(record, &["uuid", "published"])
+            }
+            _ => true,
+        }
+    }
+
     fn first(&mut self, record: &Record<'_>, keys: &[&str]) -> bool {
-        let mut text = Vec::with_capacity(256);
+        self.text.clear();
         for key in keys {
             if let Some(value) = record.json.get(key).and_then(Json::text) {
-                Text::write(value, &mut text);
+                Text::write(value, &mut self.text);
             }
-            text.push(0);
+            self.text.push(0);
         }
-        let print = self.hasher.hash_one(&text);
+        let digest = Sha256::digest(&self.text);
+        let print = digest[..16]
+            .iter()
+            .fold(0u128, |print, byte| print << 8 | u128::from(*byte));
         if self.young.contains(&print) || self.old.contains(&print) {
             return false;
         }

@@ -6,9 +6,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::Hit;
+use super::{Hit, Signal};
 use crate::source::Source;
 use crate::time::{SECOND, to_rfc3339_millis};
 
@@ -33,80 +34,8 @@ const ENOUGH_TACTICS: usize = 3;
 /// From this severity on, two tactics are enough.
 const HIGH: f64 = 7.0;
 
-/// Something that may be a step of an attack.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Signal {
-    /// Id of the finding or alert.
-    pub id: String,
-    /// Its type or rule.
-    pub name: String,
-    /// Tactic, such as `CredentialAccess`.
-    pub tactic: String,
-    /// 1.0 to 10.0.
-    pub severity: f64,
-    /// Time in nanoseconds since the Unix epoch.
-    pub ts: u64,
-    /// What it touches, such as `user ada`, `pod dev/web`, `session arn:…`.
-    pub entities: Vec<String>,
-}
-
-impl Signal {
-    /// The signal that a finding's occurrence is.
-    pub fn of(finding: &super::Finding) -> Self {
-        let hit = &finding.hit;
-        let purpose = hit.kind.split(':').next().unwrap_or_default();
-        // What is no tactic stands for one.
-        let tactic = match purpose {
-            "Policy" => "PrivilegeEscalation",
-            "Stealth" => "DefenseEvasion",
-            "Recon" => "Discovery",
-            "UnauthorizedAccess" | "PenTest" => "InitialAccess",
-            other => other,
-        };
-        let mut entities = Vec::new();
-        // Everybody without credentials has one name; it joins nothing.
-        if !hit.actor.is_empty() && hit.actor != "system:anonymous" {
-            entities.push(format!("user {}", hit.actor));
-        }
-        let workload = hit
-            .resource
-            .pointer("/kubernetesDetails/kubernetesWorkloadDetails");
-        if let Some(workload) = workload {
-            let text = |key: &str| {
-                workload
-                    .get(key)
-                    .and_then(|v| v.as_str())
-                    .unwrap_or_default()
-            };
-            entities.push(format!("pod {}/{}", text("namespace"), text("name")));
-        }
-        let key = hit
-            .resource
-            .pointer("/accessKeyDetails/accessKeyId")
-            .and_then(|key| key.as_str())
-            .filter(|key| !key.is_empty());
-        entities.extend(key.map(|key| format!("key {key}")));
-        for (name, value) in &hit.extra {
-            if *name == "serviceAccount" {
-                entities.push(format!("user {value}"));
-            }
-        }
-        if entities.is_empty() {
-            entities.push(hit.subject.clone());
-        }
-        Self {
-            id: finding.id.clone(),
-            name: hit.kind.clone(),
-            tactic: tactic.to_owned(),
-            severity: hit.severity,
-            ts: hit.ts,
-            entities,
-        }
-    }
-}
-
 /// Signals that belong together.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Incident {
     /// Number, from 1, in the order of first signals.
     pub number: u64,
@@ -122,13 +51,17 @@ pub struct Incident {
     pub last: u64,
     /// Enough was seen to call it an attack.
     pub raised: bool,
+    /// The entity with which it began; it names the incident.
+    pub lead: String,
+    /// Type of its finding, fixed when it was raised: what joins later does not make it another finding.
+    kind: Option<String>,
 }
 
 impl Incident {
     /// Tactics in the order in which they were first seen, with the time of the first signal of each.
     pub fn timeline(&self) -> Vec<(&str, u64)> {
         let mut first: BTreeMap<&str, u64> = BTreeMap::new();
-        for signal in &self.signals {
+        for signal in self.signals.iter().filter(|signal| !signal.weak) {
             let at = first.entry(&signal.tactic).or_insert(signal.ts);
             *at = signal.ts.min(*at);
         }
@@ -147,11 +80,11 @@ impl Incident {
                 .signals
                 .iter()
                 .any(|signal| signal.name.contains(":Kubernetes/"));
-        let kind = if cluster {
+        let kind = self.kind.as_deref().unwrap_or(if cluster {
             "AttackSequence:EKS/CompromisedCluster"
         } else {
             "AttackSequence:IAM/CompromisedCredentials"
-        };
+        });
         let uid = format!("incident-{}", self.number);
         let tactics: Vec<String> = self
             .timeline()
@@ -187,8 +120,8 @@ impl Incident {
         Hit {
             kind: kind.to_owned(),
             severity: super::catalogue::severity(kind),
-            subject: uid.clone(),
-            actor: self.entities.iter().next().cloned().unwrap_or_default(),
+            subject: format!("{uid} ({})", self.lead),
+            actor: self.lead.clone(),
             ts: self.last,
             source: if cluster {
                 Source::K8sAudit
@@ -199,7 +132,10 @@ impl Incident {
             resource: json!({"resourceType": if cluster { "EKSCluster" } else { "AccessKey" }}),
             action: json!({}),
             lists: Vec::new(),
-            extra: vec![("tactics", tactics.join(", "))],
+            extra: vec![
+                ("tactics".to_owned(), tactics.join(", ")),
+                ("timeline".to_owned(), self.story()),
+            ],
             detection: Some(json!({"sequence": {
                 "uid": uid,
                 "description": description,
@@ -209,10 +145,26 @@ impl Incident {
         }
     }
 
+    /// What happened, a line a signal.
+    pub fn story(&self) -> String {
+        self.signals
+            .iter()
+            .take(MAX_SHOWN)
+            .map(|signal| {
+                let time = to_rfc3339_millis(signal.ts);
+                format!(
+                    "{time} {} {}: {}",
+                    signal.tactic, signal.name, signal.message
+                )
+            })
+            .collect::<Vec<_>>()
+            .join("\n")
+    }
+
     fn is_attack(&self) -> bool {
         let tactics = self.timeline().len();
-        tactics >= ENOUGH_TACTICS
-            || tactics >= 2 && self.signals.iter().any(|signal| signal.severity >= HIGH)
+        let mut strong = self.signals.iter().filter(|signal| !signal.weak);
+        tactics >= ENOUGH_TACTICS || tactics >= 2 && strong.any(|signal| signal.severity >= HIGH)
     }
 
     fn take(&mut self, signal: Signal) {
@@ -248,7 +200,7 @@ pub enum Step {
 }
 
 /// Every incident that is open.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Sequences {
     incidents: HashMap<u64, Incident>,
     by_entity: HashMap<String, u64>,
@@ -263,9 +215,10 @@ impl Sequences {
             .iter()
             .filter_map(|entity| self.by_entity.get(entity).copied())
             .filter(|number| {
-                self.incidents
-                    .get(number)
-                    .is_some_and(|incident| signal.ts.saturating_sub(incident.last) <= WINDOW)
+                self.incidents.get(number).is_some_and(|incident| {
+                    signal.ts.saturating_sub(incident.last) <= WINDOW
+                        && incident.first.saturating_sub(signal.ts) <= WINDOW
+                })
             })
             .collect();
         known.sort_unstable();
@@ -285,6 +238,7 @@ impl Sequences {
             Step::Continued(number)
         } else if incident.is_attack() {
             incident.raised = true;
+            incident.kind = Some(incident.hit().kind);
             Step::Raised(number)
         } else {
             Step::Quiet
@@ -329,6 +283,8 @@ impl Sequences {
                 first: signal.ts,
                 last: signal.ts,
                 raised: false,
+                lead: signal.entities.first().cloned().unwrap_or_default(),
+                kind: None,
             },
         );
         self.numbers
@@ -355,6 +311,9 @@ impl Sequences {
         if let Some(incident) = self.incidents.get_mut(&number) {
             let unkept = other.count - other.signals.len() as u64;
             incident.raised |= other.raised;
+            if incident.kind.is_none() {
+                incident.kind = other.kind;
+            }
             incident.count += unkept;
             for signal in other.signals {
                 incident.take(signal);
@@ -374,6 +333,8 @@ mod tests {
             tactic: tactic.to_owned(),
             severity,
             ts: hour * 3600 * SECOND,
+            weak: false,
+            message: String::new(),
             entities: entities.iter().map(|e| (*e).to_owned()).collect(),
         }
     }

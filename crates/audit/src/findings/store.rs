@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -15,7 +16,7 @@ pub const MAX_FINDINGS: usize = 20_000;
 const KEPT: usize = 5;
 
 /// A record that shows the finding.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sample {
     /// Time in nanoseconds since the Unix epoch.
     pub ts: u64,
@@ -24,7 +25,7 @@ pub struct Sample {
 }
 
 /// A finding.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Finding {
     /// The same for every occurrence and after every restart: made from detector, type, subject and actor.
     pub id: String,
@@ -46,6 +47,8 @@ pub struct Finding {
     pub suppressed_by: Option<String>,
     /// Made on demand, not seen.
     pub sample: bool,
+    /// Time of the occurrence with which it was last told; 0 before the first.
+    pub(super) told: u64,
 }
 
 impl Finding {
@@ -73,16 +76,22 @@ impl Finding {
             archived: false,
             suppressed_by: None,
             sample: false,
+            told: 0,
             hit,
         }
     }
 
     /// One line for people.
     pub fn title(&self) -> String {
-        let title = texts(&self.hit.kind)
-            .title
-            .replace("{subject}", &self.hit.subject)
-            .replace("{actor}", &self.hit.actor);
+        // What a rule says is better than what can be said of every rule.
+        let message = self.hit.extra.iter().find(|(key, _)| key == "message");
+        let title = match message {
+            Some((_, message)) => message.clone(),
+            None => texts(&self.hit.kind)
+                .title
+                .replace("{subject}", &self.hit.subject)
+                .replace("{actor}", &self.hit.actor),
+        };
         if self.sample {
             format!("[SAMPLE] {title}")
         } else {
@@ -146,7 +155,7 @@ impl Finding {
             .hit
             .extra
             .iter()
-            .map(|(key, value)| ((*key).to_owned(), json!(value)))
+            .map(|(key, value)| (key.clone(), json!(value)))
             .collect();
         if self.sample {
             extra.insert("sample".into(), json!(true));
@@ -201,7 +210,7 @@ pub enum Change {
 }
 
 /// Every finding that is held.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Findings {
     by_id: HashMap<String, Finding>,
     evicted: u64,

@@ -35,7 +35,7 @@ impl Tactic {
 }
 
 /// Resources that run containers.
-pub(super) const WORKLOADS: [&str; 9] = [
+pub(crate) const WORKLOADS: [&str; 9] = [
     "pods",
     "deployments",
     "daemonsets",
@@ -62,19 +62,19 @@ const GUARDS: [&str; 9] = [
 
 /// A call as the table sees it.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Facts<'a> {
-    pub(super) verb: &'a str,
-    pub(super) resource: &'a str,
-    pub(super) subresource: &'a str,
-    pub(super) namespace: &'a str,
+pub(crate) struct Facts<'a> {
+    pub(crate) verb: &'a str,
+    pub(crate) resource: &'a str,
+    pub(crate) subresource: &'a str,
+    pub(crate) namespace: &'a str,
     /// The request sets a Pod Security label on a namespace.
-    pub(super) security_label: bool,
+    pub(crate) security_label: bool,
     /// The request was made in somebody else's name.
-    pub(super) impersonated: bool,
+    pub(crate) impersonated: bool,
 }
 
 /// What the call is for.
-pub(super) fn tactic(facts: Facts<'_>) -> Tactic {
+pub(crate) fn tactic(facts: Facts<'_>) -> Tactic {
     let Facts {
         verb,
         resource,

@@ -20,9 +20,14 @@ pub fn texts(kind: &str) -> &'static Texts {
         .map_or(&OTHER, |(_, texts)| texts)
 }
 
-/// A pattern is a type, or the end of one behind an asterisk, or the beginning before one.
+/// A pattern is a type, or the end of one behind an asterisk, or the beginning before one, or a part between two.
 fn matches(pattern: &str, kind: &str) -> bool {
-    if let Some(end) = pattern.strip_prefix('*') {
+    let part = pattern
+        .strip_prefix('*')
+        .and_then(|rest| rest.strip_suffix('*'));
+    if let Some(part) = part {
+        kind.contains(part)
+    } else if let Some(end) = pattern.strip_prefix('*') {
         kind.ends_with(end)
     } else if let Some(start) = pattern.strip_suffix('*') {
         kind.starts_with(start)
@@ -231,12 +236,95 @@ static TEXTS: &[(&str, Texts)] = &[
     ("*AnomalousBehavior.RoleCreated", UNUSUAL),
     ("*!PrivilegedContainer", UNUSUAL),
     ("*!ContainerWithSensitiveMount", UNUSUAL),
+    ("*IAMUser/AnomalousBehavior", UNUSUAL),
+    ("*S3/AnomalousBehavior*", UNUSUAL),
+    ("*:Runtime/ProcessInjection*", INJECTION),
+    ("*:Runtime/SensitiveFileModified*", CHANGED_FILE),
+    ("*:Runtime/NewBinaryExecuted*", NEW_CODE),
+    ("*:Runtime/NewLibraryLoaded*", NEW_CODE),
+    ("*:Runtime/FilelessExecution*", NEW_CODE),
+    ("*MaliciousFile*", NEW_CODE),
+    ("*SuspiciousFile*", NEW_CODE),
+    ("*:Runtime/ReverseShell*", SHELL),
+    ("*:Runtime/SuspiciousShellCreated*", SHELL),
+    ("*!DNS", BAD_NAME),
+    ("*Domain*", BAD_NAME),
+    ("*MetadataDNSRebind*", BAD_NAME),
+    ("*BitcoinTool*", MINER),
+    ("*CryptoMiner*", MINER),
+    ("*C&CActivity*", BAD_PEER),
+    ("*Traffic*", BAD_PEER),
+    ("*DropPoint*", BAD_PEER),
+    ("*/Tor*", BAD_PEER),
+    ("PrivilegeEscalation:Runtime/*", ESCAPE),
+    ("*:Runtime/*", RUNTIME),
+    ("*:EC2/*", NETWORK),
 ];
 
 const OPEN_BUCKET: Texts = Texts {
     title: "{actor} lifted the public access block ({subject})",
     why: "From now on one careless policy or access list is enough to open data to everybody.",
     remediation: "Set the four switches of the block again unless the bucket is meant to be public.",
+};
+
+const INJECTION: Texts = Texts {
+    title: "{actor} wrote into the memory of another process ({subject})",
+    why: "Code that runs inside another process borrows its name, its rights and its open connections. Debuggers do it too; in production few should.",
+    remediation: "Look at both processes, keep a capture, and replace the workload. Take `SYS_PTRACE` away and set a seccomp profile that refuses the calls.",
+};
+
+const CHANGED_FILE: Texts = Texts {
+    title: "{actor} changed a file that decides over access or over traces ({subject})",
+    why: "Keys, password and sudo files, start-up jobs, logs and histories are what intruders change to stay, to rise or to hide.",
+    remediation: "Compare the file with its image or package, undo the change, and replace the workload. Run with a read-only root file system.",
+};
+
+const NEW_CODE: Texts = Texts {
+    title: "Code ran that did not come with the image ({subject})",
+    why: "A container's programs are in its image. What was written or fetched while it ran was brought by somebody.",
+    remediation: "Keep the file and its hash, find who wrote it, replace the workload from a clean image, and prevent drift.",
+};
+
+const SHELL: Texts = Texts {
+    title: "A shell was opened where none belongs ({subject})",
+    why: "A shell below a server process, or one whose input and output are a connection, is how an exploited service is steered.",
+    remediation: "Cut the connection, keep a capture, replace the workload, and mend the hole in the service that started the shell.",
+};
+
+const BAD_NAME: Texts = Texts {
+    title: "A name was asked for that attackers use ({subject})",
+    why: "Malware finds its masters, its pools and its victims by name; the question itself gives it away.",
+    remediation: "Find the process that asked, keep a capture, and block the name at the resolver. If a resolver asked, find its client.",
+};
+
+const BAD_PEER: Texts = Texts {
+    title: "A connection was made to an address that attackers use ({subject})",
+    why: "Command servers, drop points, black holes and anonymity networks are not where workloads go by themselves.",
+    remediation: "Cut the connection, find the process that opened it, and allow egress only to where the workload needs to go.",
+};
+
+const MINER: Texts = Texts {
+    title: "Something mines cryptocurrency ({subject})",
+    why: "Mining at your cost is what most intruders do first. It also shows that they can run what they like.",
+    remediation: "Stop the workload, find how it was started (image, exec, exploited service), and close that way before restarting.",
+};
+
+const ESCAPE: Texts = Texts {
+    title: "A container reaches for its node ({subject})",
+    why: "Mounts, runtime sockets, namespaces and cgroup files are the ways out of a container. Success means the node, and with it every pod there.",
+    remediation: "Isolate the node, keep a capture, replace the workload, and enforce the Pod Security level `restricted` where it can be.",
+};
+
+const RUNTIME: Texts = Texts {
+    title: "A process did what attackers do ({subject})",
+    why: "The rule that fired says what it saw; the same command can be an administrator's. Its ancestors and its container tell which.",
+    remediation: "Read the process tree, ask the owner of the workload, and replace the workload if nobody knows of it.",
+};
+
+const NETWORK: Texts = Texts {
+    title: "Traffic of an instance looks like an attack ({subject})",
+    why: "Flow and DNS logs of the cloud show it for the whole instance; which pod it was, a sensor on the node can tell.",
+    remediation: "Find the process on the node, isolate it, and restrict the security group.",
 };
 
 const UNUSUAL: Texts = Texts {

@@ -3,15 +3,17 @@
 mod asff;
 mod guardduty;
 mod ocsf;
+mod own;
 
 pub use asff::asff;
 pub use guardduty::{guardduty, guardduty_event};
 pub use ocsf::{OcsfVersion, ocsf};
+pub use own::{own, wire};
 
 use crate::findings::Finding;
 
 /// The word for a severity.
-fn label(severity: f64) -> &'static str {
+pub fn label(severity: f64) -> &'static str {
     match severity {
         s if s >= 9.0 => "CRITICAL",
         s if s >= 7.0 => "HIGH",
@@ -45,4 +47,20 @@ fn shortened(text: &str, most: usize) -> String {
     let mut short: String = text.chars().take(most - 1).collect();
     short.push('…');
     short
+}
+
+/// MITRE's name of the tactic that a type begins with.
+fn tactic(kind: &str) -> &'static str {
+    match kind.split(':').next().unwrap_or_default() {
+        "CredentialAccess" => "Credential Access",
+        "DefenseEvasion" | "Stealth" => "Defense Evasion",
+        "Discovery" | "Recon" => "Discovery",
+        "Exfiltration" => "Exfiltration",
+        "Impact" => "Impact",
+        "Persistence" => "Persistence",
+        "PrivilegeEscalation" | "Policy" => "Privilege Escalation",
+        "Execution" => "Execution",
+        "Backdoor" | "Trojan" => "Command and Control",
+        _ => "Initial Access",
+    }
 }

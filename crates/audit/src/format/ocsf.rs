@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::description;
+use super::{description, tactic};
 use crate::findings::{Finding, Origin, texts};
 use crate::source::Source;
 
@@ -120,22 +120,6 @@ pub fn ocsf(finding: &Finding, origin: &Origin, version: OcsfVersion) -> Value {
         event.remove("is_alert");
     }
     event
-}
-
-/// MITRE's name of the tactic that a type begins with.
-fn tactic(kind: &str) -> &'static str {
-    match kind.split(':').next().unwrap_or_default() {
-        "CredentialAccess" => "Credential Access",
-        "DefenseEvasion" | "Stealth" => "Defense Evasion",
-        "Discovery" | "Recon" => "Discovery",
-        "Exfiltration" => "Exfiltration",
-        "Impact" => "Impact",
-        "Persistence" => "Persistence",
-        "PrivilegeEscalation" | "Policy" => "Privilege Escalation",
-        "Execution" => "Execution",
-        "Backdoor" | "Trojan" => "Command and Control",
-        _ => "Initial Access",
-    }
 }
 
 fn resources(finding: &Finding) -> Value {

@@ -40,6 +40,41 @@ pub enum Format {
 }
 
 impl Format {
+    /// The format that the beginning of a list looks like.
+    pub fn guess(input: &[u8]) -> Self {
+        /// What is looked at: a heading, or the first members of a document.
+        const HEAD: usize = 4096;
+        let head = String::from_utf8_lossy(&input[..input.len().min(HEAD)]).to_ascii_lowercase();
+        let head = head.trim_start_matches(['\u{feff}', ' ', '\n', '\r', '\t']);
+        let line = head
+            .lines()
+            .find(|line| !line.trim().is_empty() && !line.starts_with(['#', ';']))
+            .unwrap_or_default();
+        let columns: Vec<&str> = line.split(',').map(str::trim).collect();
+        if head.starts_with('<') {
+            Self::Stix
+        } else if head.starts_with('{') {
+            if head.contains("\"prefixes\"") || head.contains("\"synctoken\"") {
+                Self::AwsRanges
+            } else {
+                Self::Stix2
+            }
+        } else if columns
+            .first()
+            .is_some_and(|first| first.trim_matches('"') == "indicator type")
+        {
+            Self::OtxCsv
+        } else if columns.len() > 20 {
+            Self::FireEye
+        } else if line.matches('#').count() >= 5 {
+            Self::AlienVault
+        } else if columns.len() >= 4 {
+            Self::ProofPoint
+        } else {
+            Self::Txt
+        }
+    }
+
     /// The format with this name, as GuardDuty's API writes it.
     pub fn by_name(name: &str) -> Option<Self> {
         Some(match name {

@@ -191,6 +191,22 @@ impl Lists {
         self.lists.iter()
     }
 
+    /// The address that a record came from, unless there is no list to look it up in.
+    pub(crate) fn address_of(&self, record: &crate::Record<'_>) -> Option<IpAddr> {
+        if self.lists.is_empty() {
+            return None;
+        }
+        match record.source() {
+            crate::Source::AwsCloudtrail => record
+                .json()
+                .get("sourceIPAddress")
+                .and_then(crate::json::Json::to_text)?
+                .parse()
+                .ok(),
+            _ => crate::findings::facts::peer(record.json()),
+        }
+    }
+
     /// True when there is no list.
     pub fn is_empty(&self) -> bool {
         self.lists.is_empty()

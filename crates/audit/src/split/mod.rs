@@ -9,7 +9,7 @@ mod okta;
 use thiserror::Error;
 
 use crate::json::{Json, MAX_DEPTH, Syntax, SyntaxKind, Tape};
-use crate::record::Record;
+use crate::record::{Record, Zone};
 use crate::source::Source;
 use envelope::{Found, MAX_ENVELOPES};
 use okta::MfaHistory;
@@ -103,6 +103,7 @@ pub struct Splitter {
     /// `None` until the first record says what the input is.
     source: Option<Source>,
     hostname: String,
+    zone: Zone,
     arrival: u64,
     /// The beginning of a document whose end has not come.
     rest: Vec<u8>,
@@ -125,6 +126,7 @@ pub struct Splitter {
 pub(crate) struct Context<'a> {
     pub(crate) source: &'a mut Option<Source>,
     pub(crate) hostname: &'a str,
+    pub(crate) zone: &'a Zone,
     pub(crate) arrival: u64,
     pub(crate) num: &'a mut u64,
     pub(crate) first_ts: &'a mut u64,
@@ -141,6 +143,7 @@ impl Splitter {
         Self {
             source,
             hostname: String::new(),
+            zone: Zone::default(),
             arrival: 0,
             rest: Vec::new(),
             look_at: 0,
@@ -160,6 +163,13 @@ impl Splitter {
     #[must_use]
     pub fn with_hostname(mut self, hostname: impl Into<String>) -> Self {
         self.hostname = hostname.into();
+        self
+    }
+
+    /// The zone in which fields give times.
+    #[must_use]
+    pub fn with_zone(mut self, zone: Zone) -> Self {
+        self.zone = zone;
         self
     }
 
@@ -301,6 +311,7 @@ impl Splitter {
         let mut context = Context {
             source: &mut self.source,
             hostname: &self.hostname,
+            zone: &self.zone,
             arrival: self.arrival,
             num: &mut self.num,
             first_ts: &mut self.first_ts,
@@ -408,13 +419,14 @@ pub(crate) fn record<'a>(
     } else {
         &[]
     };
-    Ok(Record::new(
+    Ok(Record {
         json,
         source,
-        *context.num,
+        num: *context.num,
         ts,
-        *context.first_ts,
-        context.hostname,
+        first_ts: *context.first_ts,
+        hostname: context.hostname,
+        zone: context.zone,
         mfa,
-    ))
+    })
 }

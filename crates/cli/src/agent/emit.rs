@@ -100,7 +100,6 @@ impl Emit {
     }
 
     /// Sends a finding that no rule made. Whoever takes alerts gets it in their form.
-    #[allow(dead_code, reason = "for stages that find something themselves")]
     pub(crate) fn finding(&mut self, mut finding: Finding) {
         finding.lost = self.lost;
         if let Some(redactor) = &self.redactor {

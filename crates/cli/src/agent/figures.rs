@@ -362,7 +362,7 @@ fn now_ns() -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{activity, capture};
+    use super::super::{activity, capture, guard};
     use super::*;
 
     #[test]
@@ -404,7 +404,7 @@ mod tests {
     fn every_metric_is_documented() {
         let page = include_str!("../../../../docs/agent.md");
         let stages = [activity::LEFT_OUT, capture::CAPTURES, capture::RING];
-        for metric in ALL.iter().chain(&stages) {
+        for metric in ALL.iter().chain(&stages).chain(guard::ALL) {
             let kind = match metric.kind {
                 Type::Counter => "counter",
                 Type::Gauge => "gauge",

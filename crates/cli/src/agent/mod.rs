@@ -9,6 +9,7 @@ pub(crate) mod config;
 mod emit;
 mod figures;
 mod heartbeat;
+mod guard;
 mod http;
 mod log;
 mod metrics;
@@ -21,6 +22,7 @@ mod sandbox;
 mod server;
 mod stage;
 mod tree;
+pub(crate) mod workload;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -30,8 +32,8 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use rustix::thread::CapabilitySet;
 use vedette_outputs::Spec;
-use vedette_sensor::Sensor;
 use vedette_sensor::bootstrap::Scan;
+use vedette_sensor::{Origin as How, Sensor};
 
 use crate::commands::exit;
 use crate::commands::report_losses;
@@ -43,8 +45,8 @@ use log::Log;
 use pipeline::Pipeline;
 use reload::{Fresh, Origin};
 
-/// Pause when no event is ready; the sensor holds events back for about as long to put them in order.
-const PAUSE: Duration = Duration::from_millis(2);
+/// Longest pause when no event is ready. A ring that fills up ends it sooner.
+const PAUSE: Duration = Duration::from_millis(10);
 /// How often figures are published.
 const TICK: Duration = Duration::from_secs(1);
 
@@ -52,7 +54,11 @@ const TICK: Duration = Duration::from_secs(1);
 pub(crate) fn run(origin: Origin, limit: Option<Duration>) -> anyhow::Result<ExitCode> {
     let mut config = Config::from(&origin.read()?);
     let log = Log::new(config.log);
-    let hostname: Arc<str> = hostname::current().into();
+    let hostname: Arc<str> = config
+        .node
+        .clone()
+        .unwrap_or_else(hostname::current)
+        .into();
     let texts = rules::read(&config.rules)?;
     let Ok(ready) = rules::compile(&texts, &config, &hostname) else {
         let loaded = vedette_rules::load(&texts, &vedette_rules::Options::default());
@@ -122,7 +128,10 @@ pub(crate) fn run(origin: Origin, limit: Option<Duration>) -> anyhow::Result<Exi
             config = take_over(&mut pipeline, &mut sensor, fresh, &log);
             reload.counts.done.fetch_add(1, Relaxed);
         }
-        let events = sensor.poll(|event| pipeline.event(&event));
+        let events = sensor.poll_with_origin(|event, how| match how {
+            How::Kept => pipeline.earlier(&event),
+            _ => pipeline.event(&event),
+        });
         if let Some(error) = pipeline.emit.failure() {
             return Err(error).context("writing to standard output");
         }
@@ -156,7 +165,7 @@ pub(crate) fn run(origin: Origin, limit: Option<Duration>) -> anyhow::Result<Exi
             }
         }
         if events == 0 {
-            std::thread::sleep(PAUSE);
+            sensor.wait(PAUSE);
         }
     }
     let events = pipeline.events;

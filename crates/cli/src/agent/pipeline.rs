@@ -119,11 +119,17 @@ impl Pipeline {
             }
             let actions = stages
                 .iter_mut()
-                .filter_map(|stage| stage.alert(&alert, rules, &view))
+                .flat_map(|stage| stage.alert(&alert, rules, &view))
                 .collect();
             let condition = rules.condition(&alert.rule);
             emit.alert(alert, condition, actions, &view);
         });
+    }
+
+    /// An event that happened earlier and that no rule could match then: news to the state, not to the rules, to whom
+    /// the process may look otherwise by now.
+    pub(crate) fn earlier(&mut self, event: &RawEvent<'_>) {
+        self.state.apply(event);
     }
 
     /// No event is ready.

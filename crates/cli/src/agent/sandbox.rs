@@ -163,7 +163,14 @@ const GUARD: &[i64] = &[
     libc::SYS_pidfd_open,
     libc::SYS_pidfd_send_signal,
     libc::SYS_execve,
+    libc::SYS_wait4,
+    libc::SYS_waitid,
+    // the canary's own mount namespace
+    libc::SYS_unshare,
 ];
+
+/// The command with which a guard stage asks where a file comes from: run a program.
+const GUARD_BPF: u64 = 10;
 
 /// What no output program needs and an attacker would like.
 const REFUSED: &[i64] = &[
@@ -245,10 +252,18 @@ fn filters(besides: Besides) -> anyhow::Result<Vec<BpfProgram>> {
         libc::SYS_socket,
         one_of(FAMILIES.iter().map(|family| *family as u64).collect(), None)?,
     );
-    rules.insert(libc::SYS_bpf, one_of(BPF_COMMANDS.to_vec(), None)?);
+    let mut commands = BPF_COMMANDS.to_vec();
     // threads, but no processes
     let thread = libc::CLONE_THREAD as u64;
-    rules.insert(libc::SYS_clone, one_of(vec![thread], Some(thread))?);
+    let mut clones = one_of(vec![thread], Some(thread))?;
+    if besides.guard {
+        commands.push(GUARD_BPF);
+        // the canary, which is to be stopped when it is executed
+        let child = libc::CLONE_VFORK as u64;
+        clones.extend(one_of(vec![child], Some(child))?);
+    }
+    rules.insert(libc::SYS_bpf, one_of(commands, None)?);
+    rules.insert(libc::SYS_clone, clones);
     // naming threads and memory
     rules.insert(
         libc::SYS_prctl,

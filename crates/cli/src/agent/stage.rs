@@ -13,6 +13,7 @@ use super::activity::Activities;
 use super::capture::Captures;
 use super::config::Config;
 use super::emit::Emit;
+use super::guard::Policies;
 use super::log::Log;
 use super::metrics::Page;
 use super::miner::Miners;
@@ -40,9 +41,9 @@ pub(crate) trait Stage {
     /// An event, after the state has taken it in and before the rules see it. Events that introduce containers come too.
     fn event(&mut self, _event: &RawEvent<'_>, _view: &View<'_>, _emit: &mut Emit) {}
 
-    /// A rule fired for the event that was seen last. The answer says what this part does about it, if anything.
-    fn alert(&mut self, _alert: &Alert, _rules: &RuleSet, _view: &View<'_>) -> Option<Action> {
-        None
+    /// A rule fired for the event that was seen last. The answer says what this part does about it.
+    fn alert(&mut self, _alert: &Alert, _rules: &RuleSet, _view: &View<'_>) -> Vec<Action> {
+        Vec::new()
     }
 
     /// No event is ready. Called many times a second when the machine is quiet, and at least once a second.
@@ -73,6 +74,9 @@ pub(crate) fn all(
     }
     if let Some(capture) = &config.capture {
         stages.push(Box::new(Captures::new(capture, log)?));
+    }
+    if let Some(policies) = Policies::new(config, hostname, log)? {
+        stages.push(Box::new(policies));
     }
     Ok(stages)
 }

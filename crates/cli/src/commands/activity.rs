@@ -70,12 +70,22 @@ fn what(item: &Json) -> String {
         other => other.to_string(),
     };
     let command = show::text(item, "/process/cmdline");
+    // Removing and renaming have no descriptor, but arguments.
+    let file = [
+        "fd.name",
+        "evt.arg.name",
+        "evt.arg.path",
+        "evt.arg.oldpath",
+        "evt.arg.newpath",
+    ]
+    .into_iter()
+    .map(field)
+    .find(|name| !name.is_empty())
+    .unwrap_or_else(|| field("evt.type"));
     match item["kind"].as_str() {
-        Some("file" | "connection") => format!(
-            "{} by {}",
-            field("fd.name"),
-            show::text(item, "/process/name")
-        ),
+        Some("file" | "connection") => {
+            format!("{file} by {}", show::text(item, "/process/name"))
+        }
         Some("kubernetes") => format!(
             "{} {} {}",
             field("ka.user.name"),

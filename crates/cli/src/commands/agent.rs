@@ -25,6 +25,9 @@ pub(crate) struct Args {
     /// Rules file or directory; the shipped rules when none is given
     #[arg(short, long, value_name = "PATH")]
     rules: Vec<PathBuf>,
+    /// Policy file or directory, or `managed` for the set inside the binary
+    #[arg(long, value_name = "PATH")]
+    policy: Vec<PathBuf>,
     /// Output format
     #[arg(short, long, value_enum)]
     output: Option<Output>,
@@ -71,6 +74,10 @@ fn origin(args: &Args) -> Origin {
     if !args.rules.is_empty() {
         let paths = args.rules.iter().map(|path| path.display().to_string());
         over("rules", Value::Texts(paths.collect()));
+    }
+    if !args.policy.is_empty() {
+        let paths = args.policy.iter().map(|path| path.display().to_string());
+        over("policies", Value::Texts(paths.collect()));
     }
     let shown = match args.output {
         _ if args.quiet => Some("none"),

@@ -48,14 +48,17 @@ pub(crate) fn run(_: &Args) -> anyhow::Result<ExitCode> {
     out.write_all(table.render().as_bytes())?;
     let (tier, lost) = match found.tier {
         Tier::Deny => ("deny", "nothing"),
-        Tier::DenyExec => ("deny exec", "refusing anything but the start of programs"),
+        Tier::DenyExec => (
+            "deny exec",
+            "refusing anything but the start of programs and scripts; the rest is killed",
+        ),
         Tier::Kill => ("kill", "refusing operations; processes can be killed"),
         Tier::Observe => ("observe", "refusing operations and killing from the kernel"),
         Tier::Nothing => ("none", "everything; run as root on a kernel with BTF"),
     };
     writeln!(
         out,
-        "\nbest tier {tier}; lost: {lost}\nThis version observes only; the tier says what the kernel would allow."
+        "\nbest tier {tier}; lost: {lost}\nNothing is prevented without policies: `vedette policy list`, docs/drift.md."
     )?;
     Ok(if found.tier == Tier::Nothing {
         ExitCode::from(exit::CANNOT)

@@ -11,9 +11,11 @@ mod falco;
 mod fields;
 mod lab;
 mod miner;
+mod findings;
 mod netpol;
 mod nodes;
 mod policies;
+mod policy;
 mod posture;
 mod prove;
 mod record;
@@ -76,10 +78,12 @@ enum Command {
     Lab(Box<lab::Lab>),
     #[command(subcommand)]
     Miner(miner::Miner),
+    Findings(Box<findings::Args>),
     /// Network policies: who may talk to whom, and which clause decided
     Netpol(netpol::Args),
     Nodes(nodes::Args),
     Policies(policies::Args),
+    Policy(policy::Args),
     /// Posture of manifests and cluster dumps: benchmarks, Pod Security Standards, verified fixes
     #[command(subcommand)]
     Posture(Box<posture::Posture>),
@@ -114,9 +118,11 @@ pub(crate) fn main() -> ExitCode {
         Command::Fields(args) => fields::run(&args),
         Command::Lab(command) => lab::run(&command),
         Command::Miner(command) => miner::run(&command),
+        Command::Findings(args) => findings::run(&args),
         Command::Netpol(args) => netpol::run(&args),
         Command::Nodes(args) => nodes::run(&args),
         Command::Policies(args) => policies::run(&args),
+        Command::Policy(args) => policy::run(&args),
         Command::Posture(command) => posture::run(*command),
         Command::Prove(args) => prove::run(&args),
         Command::Record(args) => record::run(&args),
@@ -128,6 +134,16 @@ pub(crate) fn main() -> ExitCode {
         Command::Up(args) => up::run(&args),
     };
     outcome.unwrap_or_else(|error| report(&error))
+}
+
+/// Writes a line about the run to standard error; text from outside is made harmless.
+pub(crate) fn say(text: &str) -> std::io::Result<()> {
+    use std::io::Write;
+    writeln!(
+        std::io::stderr().lock(),
+        "vedette: {}",
+        crate::table::visible(text)
+    )
 }
 
 /// Prints an error as one chain. A closed pipe on our output is not an error: the reader had enough.

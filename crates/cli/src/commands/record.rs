@@ -125,7 +125,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
                     }
                     return put(&item);
                 }
-                Live::Event(event) => event,
+                // Everything is traced, so nothing is told late.
+                Live::Event(event) | Live::Earlier(event) => event,
             };
             for piece in known.drain(..) {
                 for container in piece.events() {

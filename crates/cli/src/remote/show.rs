@@ -83,11 +83,13 @@ pub(crate) fn time(item: &Json, path: &str) -> String {
 /// Where something happened, from the widest to the narrowest that is known.
 pub(crate) fn place(item: &Json) -> String {
     let names = ["/place/namespace", "/place/workload", "/place/container"];
-    let known: Vec<String> = names
+    let mut known: Vec<String> = names
         .iter()
         .map(|path| text(item, path))
         .filter(|name| !name.is_empty())
         .collect();
+    // Without Kubernetes the container is its own workload.
+    known.dedup();
     if known.is_empty() {
         text(item, "/node")
     } else {

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
-use vedette_audit::{Source, Splitter};
+use vedette_audit::{Source, Splitter, Zone};
 use vedette_detect::{Describer, Detector};
 use vedette_rules::catalogue::SYSCALL;
 
@@ -53,7 +53,9 @@ pub(super) fn replay(
         None => None,
         Some(name) => Some(Source::by_name(name).with_context(|| unknown(name))?),
     };
-    let mut splitter = Splitter::new(source).with_hostname(&*plan.hostname);
+    let mut splitter = Splitter::new(source)
+        .with_hostname(&*plan.hostname)
+        .with_zone(zone());
     let mut detector: Option<(Source, Option<Detector>)> = None;
     let mut describer = plan.records.then(Describer::default);
     let mut go_on = true;
@@ -101,6 +103,11 @@ pub(super) fn replay(
             more => format!("{first} (the first of {more} places that could not be read)"),
         }),
     })
+}
+
+/// Local time by the `TZ` variable or the system's zone, as for system calls.
+pub(crate) fn zone() -> Zone {
+    Zone::new(super::capture::settings("").utc_offset)
 }
 
 fn unknown(name: &str) -> String {

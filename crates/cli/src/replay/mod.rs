@@ -15,6 +15,7 @@ use vedette_event::{Activity, Alert, Extract, Finding, Record};
 use crate::input::Progress;
 
 pub(crate) use capture::{boot, settings};
+pub(crate) use logs::zone;
 
 /// Alerts of an input that wait until the inputs before it are done.
 const WAITING: usize = 4096;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
-use vedette_detect::{Mode, RuleSet, Settings, TimeStyle};
+use vedette_detect::{Mode, Redactor, RuleSet, Settings, TimeStyle};
 use vedette_event::{Priority, Record};
 use vedette_history::History;
 use vedette_rules::Options;
@@ -30,6 +30,7 @@ pub(crate) fn all(store: &Store, files: &[PathBuf], as_now: bool) -> anyhow::Res
             store,
             waiting: Vec::new(),
             shift: shift.unwrap_or(0),
+            redactor: Redactor::default(),
             accepted: 0,
             duplicate: 0,
             refused: 0,
@@ -144,6 +145,8 @@ struct Sink<'s> {
     store: &'s Store,
     waiting: Vec<Record>,
     shift: i128,
+    /// Recordings were made before any agent could hide secrets in them.
+    redactor: Redactor,
     accepted: u64,
     duplicate: u64,
     refused: usize,
@@ -157,17 +160,17 @@ impl Sink<'_> {
                 process.started = moved(process.started);
             }
         };
-        if self.shift != 0 {
-            match &mut record {
-                Record::Finding(finding) => {
-                    finding.time = moved(finding.time);
-                    finding.lineage.iter_mut().for_each(process);
-                }
-                Record::Activity(activity) => {
-                    activity.time = moved(activity.time);
-                    process(&mut activity.process);
-                    process(&mut activity.parent);
-                }
+        match &mut record {
+            Record::Finding(finding) => {
+                self.redactor.finding(finding);
+                finding.time = moved(finding.time);
+                finding.lineage.iter_mut().for_each(process);
+            }
+            Record::Activity(activity) => {
+                self.redactor.activity(activity);
+                activity.time = moved(activity.time);
+                process(&mut activity.process);
+                process(&mut activity.parent);
             }
         }
         self.waiting.push(record);

@@ -46,8 +46,8 @@ pub(crate) struct Options {
     /// Private address or network that notifications may go to; may be given several times
     #[arg(long, value_name = "NETWORK")]
     pub(crate) allow_target: Vec<Network>,
-    /// Take findings and activity from a recording first: .scap, logs, or records as `vedette replay --records` prints
-    /// them; may be given several times
+    /// Take findings and activity from a recording first, with secrets in it hidden: .scap, logs, or records as
+    /// `vedette replay --records` prints them; may be given several times
     #[arg(long, value_name = "FILE")]
     pub(crate) import: Vec<PathBuf>,
     /// Move the times of imported records so that the last one is now, for trying things out

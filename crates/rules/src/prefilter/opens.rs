@@ -114,13 +114,12 @@ impl OpenFilter {
         };
         let mut kinds: Vec<(&Vec<Formula>, ClassSet)> = Vec::new();
         for (class, formulas) in Class::all().zip(by_class) {
-            match kinds.iter_mut().find(|(known, _)| *known == formulas) {
-                Some((_, classes)) => classes.insert(class),
-                None => {
-                    let mut classes = ClassSet::default();
-                    classes.insert(class);
-                    kinds.push((formulas, classes));
-                }
+            if let Some((_, classes)) = kinds.iter_mut().find(|(known, _)| *known == formulas) {
+                classes.insert(class);
+            } else {
+                let mut classes = ClassSet::default();
+                classes.insert(class);
+                kinds.push((formulas, classes));
             }
         }
         let classes_where = |matched: Option<&[u16]>| {
@@ -290,7 +289,9 @@ fn names_worth_knowing(rules: &[&Rule], types: &[&[u8]]) -> FxHashSet<Box<[u8]>>
 fn names_in(expr: &Expr, negated: bool, out: &mut FxHashSet<Box<[u8]>>) {
     match expr {
         Expr::And(parts) | Expr::Or(parts) => {
-            parts.iter().for_each(|part| names_in(part, negated, out))
+            for part in parts {
+                names_in(part, negated, out);
+            }
         }
         Expr::Not(part) => names_in(part, !negated, out),
         Expr::Check(check) => {

@@ -174,13 +174,13 @@ fn glob(text: &[u8], fold: bool) -> Pattern {
                 pattern.push(Element::Star);
                 return pattern;
             }
-            b'\\' => match rest.next() {
-                Some(quoted) => *quoted,
-                None => {
+            b'\\' => {
+                let Some(quoted) = rest.next() else {
                     pattern.push(Element::Star);
                     return pattern;
-                }
-            },
+                };
+                *quoted
+            }
             plain => *plain,
         };
         pattern.push(if fold {

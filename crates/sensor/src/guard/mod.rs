@@ -12,7 +12,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::{fs, io};
 
-use libbpf_rs::{Link, MapCore, MapFlags, MapHandle, Object, ObjectBuilder, set_print};
+use libbpf_rs::{Link, MapCore, MapFlags, MapHandle, Object, ObjectBuilder};
 use thiserror::Error;
 
 use crate::ring::Ring;
@@ -96,6 +96,14 @@ const ENDINGS: &[&str] = &[
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum Error {
+    /// The kernel would not load the programs.
+    #[error("the kernel refuses the programs for prevention{}{log}", if log.is_empty() { "" } else { ":\n" })]
+    Load {
+        /// Why.
+        source: libbpf_rs::Error,
+        /// The end of what libbpf said.
+        log: String,
+    },
     /// The kernel would not load or attach it.
     #[error("the kernel refuses {what}")]
     Refused {
@@ -139,10 +147,7 @@ impl Guard {
     /// Loads the programs of a mechanism and attaches those that cost nothing until a file is executed.
     pub fn start(mechanism: Mechanism) -> Result<Self, Error> {
         // what a refused attempt makes libbpf print is in the error
-        let previous = set_print(None);
-        let started = Self::load(mechanism);
-        set_print(previous);
-        started
+        crate::kernel::collecting(|| Self::load(mechanism))
     }
 
     fn load(mechanism: Mechanism) -> Result<Self, Error> {
@@ -170,7 +175,10 @@ impl Guard {
                 } || name == "inspect",
             );
         }
-        let object = open.load().map_err(refused(what))?;
+        let object = open.load().map_err(|source| Error::Load {
+            source,
+            log: crate::kernel::collected(),
+        })?;
         let mut maps = BTreeMap::new();
         for map in object.maps() {
             let name = map.name().to_string_lossy().into_owned();
@@ -251,6 +259,16 @@ impl Guard {
         self.mechanism
     }
 
+    /// Attaches the tracepoints for libraries, scripts and memory, which cost something on every system call.
+    /// [`Guard::bind`] does so when the first scope asks for it; a process that gives up privileges does it before.
+    pub fn watch_calls(&mut self) -> Result<(), Error> {
+        if self.mechanism == Mechanism::Kill && !self.attached_calls {
+            self.attach(KILL_CALLS)?;
+            self.attached_calls = true;
+        }
+        Ok(())
+    }
+
     /// Says what holds in a mount namespace (its inode number), and in a control group (the inode number of its
     /// directory: in the unified hierarchy, or in the memory controller's where there is no unified one).
     pub fn bind(
@@ -263,9 +281,8 @@ impl Guard {
             .iter()
             .chain(&scope.report[1..])
             .any(|&m| m != 0);
-        if self.mechanism == Mechanism::Kill && wants_calls && !self.attached_calls {
-            self.attach(KILL_CALLS)?;
-            self.attached_calls = true;
+        if wants_calls {
+            self.watch_calls()?;
         }
         let value = scope.encode();
         if let Some(namespace) = namespace {

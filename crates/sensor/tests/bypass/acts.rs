@@ -28,6 +28,7 @@ fn act() {
         "own_memory" => own_memory(),
         "ptrace" => ptrace(),
         "vm_write" => vm_write(),
+        "starts" => starts(),
         other => panic!("no such act: {other}"),
     }
 }
@@ -216,4 +217,17 @@ fn vm_write() {
             println!("process_vm_writev: {error}");
         }
     });
+}
+
+/// Starts a small program as often as is asked and says what one start took, in microseconds.
+fn starts() {
+    let count: u32 = std::env::var("CELL_COUNT").unwrap().parse().unwrap();
+    let begun = std::time::Instant::now();
+    for _ in 0..count {
+        std::process::Command::new("/bin/true").status().unwrap();
+    }
+    println!(
+        "us_each {:.1}",
+        begun.elapsed().as_secs_f64() * 1e6 / f64::from(count)
+    );
 }

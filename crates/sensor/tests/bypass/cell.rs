@@ -56,7 +56,7 @@ impl Cell {
         fs::copy(busybox, stage.join("bin/busybox")).unwrap();
         for applet in [
             "sh", "cp", "mv", "ln", "rm", "echo", "cat", "chmod", "mount", "mkdir", "sleep",
-            "unshare", "chroot", "true", "kill", "grep", "printf",
+            "unshare", "chroot", "starter", "true", "kill", "grep", "printf",
         ] {
             std::os::unix::fs::symlink("busybox", stage.join("bin").join(applet)).unwrap();
         }
@@ -81,10 +81,10 @@ impl Cell {
             mkdir -p room/merged/dev/shm
             mount -t tmpfs shm room/merged/dev/shm
             mount -t proc proc room/merged/proc
-            mount --bind vol room/merged/vol
+            mount -o bind vol room/merged/vol
             cd room/merged
             # as a runtime's pivot_root, which an initial ram disk has not
-            mount --move . /
+            mount -o move . /
             echo ready
             exec chroot . /bin/busybox sleep 900"#;
         let child = Command::new("unshare")

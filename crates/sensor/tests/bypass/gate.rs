@@ -282,3 +282,204 @@ fn a_stuck_answer_is_given_at_the_deadline() {
         );
     }
 }
+
+/// As many starts as the machine can do, from several loops at once: none waits for the watchdog, and all end.
+#[test]
+fn a_storm_does_not_stop_the_machine() {
+    const LOOPS: u64 = 4;
+    const EACH: u64 = 2000;
+    let Some(mut guard) = start(Mechanism::Kill) else {
+        return;
+    };
+    let Some(cell) = Cell::start() else { return };
+    let settings = Settings {
+        deadline: Duration::from_secs(5),
+        kernel_cache: false,
+        ..Settings::default()
+    };
+    let Some((gate, _refusals)) = open(&guard, settings) else {
+        return;
+    };
+    let namespace = mount_namespace(cell.pid()).unwrap();
+    guard
+        .bind(Some(namespace), cell.group(), &deny(cell.root_dev()))
+        .unwrap();
+    gate.admit(&container(&cell, &effective(DENY, ""))).unwrap();
+    let script = format!(
+        "storm() {{ i=0; while [ $i -lt {EACH} ]; do i=$((i+1)); /bin/starter; done; }}; \
+         for n in 1 2 3 {LOOPS}; do storm 2>/dev/null & done; wait; echo RAN"
+    );
+    let begun = Instant::now();
+    let output = cell.run(&script, false);
+    let took = begun.elapsed();
+    let stats = gate.stats();
+    assert!(
+        String::from_utf8_lossy(&output.stdout).contains("RAN"),
+        "{output:?}"
+    );
+    assert!(stats.asked >= LOOPS * EACH, "{stats:?}");
+    assert_eq!(stats.expired, 0, "{stats:?}");
+    println!(
+        "{} starts held and answered in {:.1} s: {:.0}/s, {:.1} us each in the gate, slowest {:.1} ms",
+        stats.asked,
+        took.as_secs_f64(),
+        (LOOPS * EACH) as f64 / took.as_secs_f64(),
+        stats.total_ns as f64 / stats.asked as f64 / 1000.0,
+        stats.slowest_ns as f64 / 1e6,
+    );
+}
+
+/// What the gate costs: the same program started again and again without it, with it asked every time, and with the
+/// kernel remembering. The first start of a file costs what asking costs.
+#[test]
+fn cost() {
+    const STARTS: u32 = 400;
+    let Some(mut guard) = start(Mechanism::Kill) else {
+        return;
+    };
+    let Some(cell) = Cell::start() else { return };
+    let measure = || -> f64 {
+        let run = || {
+            let what = format!(
+                "CELL_ACT=starts CELL_COUNT={STARTS} /bin/probe acts::act --exact --nocapture"
+            );
+            let output = cell.run(&what, false);
+            let text = String::from_utf8_lossy(&output.stdout).into_owned();
+            text.lines()
+                .find_map(|l| l.split("us_each ").nth(1)?.trim().parse::<f64>().ok())
+                .unwrap_or_else(|| panic!("{output:?}"))
+        };
+        // the best of several: other work on the machine only adds
+        (0..5).map(|_| run()).fold(f64::INFINITY, f64::min)
+    };
+    let off = measure();
+    let namespace = mount_namespace(cell.pid()).unwrap();
+    guard
+        .bind(Some(namespace), cell.group(), &deny(cell.root_dev()))
+        .unwrap();
+    let hooks = measure();
+    let mut figures = Vec::new();
+    for kernel_cache in [false, true] {
+        let Some((gate, _refusals)) = open(
+            &guard,
+            Settings {
+                kernel_cache,
+                ..Settings::default()
+            },
+        ) else {
+            return;
+        };
+        gate.admit(&container(
+            &cell,
+            &effective(
+                "name: e\nmode: deny\ndetectors: {drift: {scripts: 'off'}}\n",
+                "",
+            ),
+        ))
+        .unwrap();
+        figures.push(measure());
+    }
+    println!(
+        "a start takes {off:.0} us without prevention; {hooks:.0} us with the kernel's hooks (x{:.2}); \
+         {:.0} us when the gate is asked (+{:.0} us, x{:.2}); {:.0} us when the kernel remembers (+{:.0} us, x{:.2})",
+        hooks / off,
+        figures[0],
+        figures[0] - hooks,
+        figures[0] / off,
+        figures[1],
+        figures[1] - hooks,
+        figures[1] / off,
+    );
+    let Some((gate, refusals)) = open(&guard, Settings::default()) else {
+        return;
+    };
+    let copies = "i=0; while [ $i -lt 200 ]; do i=$((i+1)); cp /bin/busybox /opt/x$i; done";
+    cell.run(copies, false);
+    gate.admit(&container(&cell, &effective(DENY, ""))).unwrap();
+    cell.run(
+        "i=0; while [ $i -lt 200 ]; do i=$((i+1)); /opt/x$i; done",
+        false,
+    );
+    let mut took: Vec<Duration> = refusals.try_iter().map(|r| r.took).collect();
+    took.sort_unstable();
+    assert_eq!(took.len(), 200);
+    println!(
+        "200 first starts of dropped programs refused: the gate took {:.0} us in the middle, {:.0} us at the 90th percentile",
+        took[100].as_secs_f64() * 1e6,
+        took[180].as_secs_f64() * 1e6,
+    );
+    // loaded machines vary; these bounds only catch a mistake of an order of magnitude
+    assert!(figures[0] - hooks < 2000.0 && figures[1] < hooks * 3.0);
+}
+
+/// The process that holds the gate is killed: what it guarded goes on, also what waited at that moment.
+#[test]
+fn killing_the_guard_leaves_the_machine_running() {
+    let Some(cell) = Cell::start() else { return };
+    cell.run("cp /bin/busybox /tmp/busybox", false);
+    let mut holder = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["gate::hold", "--exact", "--nocapture"])
+        .env("CELL_HOLD", cell.pid().to_string())
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(holder.stdout.take().unwrap()));
+    let ready = lines
+        .by_ref()
+        .map_while(Result::ok)
+        .find(|l| l.contains("holding") || l.contains("skipped"));
+    if !ready.is_some_and(|line| line.contains("holding")) {
+        println!("skipped: no fanotify here");
+        let _ = holder.kill();
+        let _ = holder.wait();
+        return;
+    }
+    let dropped = || {
+        String::from_utf8_lossy(&cell.run("/tmp/busybox echo RAN", false).stdout).contains("RAN")
+    };
+    assert!(!dropped(), "the gate holds");
+    std::thread::scope(|scope| {
+        let storm = scope.spawn(|| {
+            cell.run(
+                "i=0; while [ $i -lt 1500 ]; do i=$((i+1)); /bin/starter; done 2>/dev/null; echo RAN",
+                false,
+            )
+        });
+        std::thread::sleep(Duration::from_millis(300));
+        // SIGKILL
+        holder.kill().unwrap();
+        holder.wait().unwrap();
+        let output = storm.join().unwrap();
+        assert!(
+            String::from_utf8_lossy(&output.stdout).contains("RAN"),
+            "{output:?}"
+        );
+    });
+    assert!(
+        dropped(),
+        "fanotify ends with its process: everything runs again"
+    );
+}
+
+/// Not a test: holds a gate until it is killed, when the test above starts this program.
+#[test]
+fn hold() {
+    let Some(pid) = std::env::var("CELL_HOLD").ok().and_then(|p| p.parse().ok()) else {
+        return;
+    };
+    let Some(guard) = start(Mechanism::Inspect) else {
+        return;
+    };
+    let Some((gate, _refusals)) = open(&guard, Settings::default()) else {
+        return;
+    };
+    let held = Container {
+        id: "held".into(),
+        pid,
+        effective: effective(DENY, ""),
+    };
+    gate.admit(&held).unwrap();
+    println!("holding");
+    std::thread::sleep(Duration::from_secs(60));
+}

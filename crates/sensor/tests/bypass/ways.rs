@@ -236,7 +236,7 @@ pub(crate) const WAYS: &[Way] = &[
     way(
         7,
         "bind mount",
-        "cp /bin/busybox /tmp/busybox; mkdir -p /opt/b; mount --bind /tmp /opt/b",
+        "cp /bin/busybox /tmp/busybox; mkdir -p /opt/b; mount -o bind /tmp /opt/b",
         "/opt/b/busybox echo RAN",
         EXEC,
     ),

@@ -14,6 +14,7 @@ mod identity;
 mod meaning;
 mod network;
 mod overlay;
+mod prefilter;
 mod processes;
 mod running;
 mod uring;

@@ -1,7 +1,7 @@
 //! Live events through the state engine: the same fields as on replay.
 
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use vedette_event::{Extract, Extracted, FieldRef, Value, Values};
 use vedette_sensor::bootstrap::{Fact, Scan};
@@ -32,7 +32,6 @@ fn fields_of_a_live_process() {
         .spawn()
         .unwrap();
     child.wait().unwrap();
-    std::thread::sleep(Duration::from_millis(20));
 
     let fields = [
         "proc.name",
@@ -46,21 +45,27 @@ fn fields_of_a_live_process() {
     .map(|name| FieldRef::parse(name).unwrap());
     let mut found = None;
     let mut room = Values::default();
-    sensor.poll(|event| {
-        state.apply(&event);
-        let view = state.view(&event);
-        let mut texts = Vec::new();
-        for field in &fields {
-            texts.push(match view.extract(field, &mut room) {
-                Extracted::One(Value::Text(text)) => String::from_utf8_lossy(text).into_owned(),
-                _ => String::new(),
-            });
-        }
-        if texts[4] == "/etc/hostname" && texts[6] == "openat" && event.tid == i64::from(child.id())
-        {
-            found = Some(texts);
-        }
-    });
+    let until = Instant::now() + Duration::from_secs(10);
+    while found.is_none() && Instant::now() < until {
+        sensor.wait(Duration::from_millis(5));
+        sensor.poll(|event| {
+            state.apply(&event);
+            let view = state.view(&event);
+            let mut texts = Vec::new();
+            for field in &fields {
+                texts.push(match view.extract(field, &mut room) {
+                    Extracted::One(Value::Text(text)) => String::from_utf8_lossy(text).into_owned(),
+                    _ => String::new(),
+                });
+            }
+            if texts[4] == "/etc/hostname"
+                && texts[6] == "openat"
+                && event.tid == i64::from(child.id())
+            {
+                found = Some(texts);
+            }
+        });
+    }
     assert_eq!(
         found.expect("the open of a file"),
         [

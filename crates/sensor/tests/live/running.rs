@@ -139,3 +139,104 @@ fn the_report_is_of_this_kernel() {
         assert!(tier < Tier::Nothing);
     }
 }
+
+/// Rules change while a thread opens and closes: nothing that both rule sets want is missed.
+#[test]
+fn changing_what_is_watched_under_load_misses_nothing() {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+    const CHANGES: u32 = 40;
+    let filtered = || {
+        let rules = "- rule: r\n  desc: d\n  priority: NOTICE\n  output: o\n  condition: evt.type=openat and fd.name startswith /etc/x\n";
+        let loaded = vedette_rules::load(
+            &[("r".to_owned(), rules.to_owned())],
+            &vedette_rules::Options::default(),
+        );
+        vedette_sensor::Watch::rules(vedette_rules::prefilter::Prefilter::new(
+            &loaded.enabled(),
+            std::iter::empty(),
+        ))
+    };
+    let Some(mut watch) = Watch::start(&Interest::everything()) else {
+        return;
+    };
+    let stop = Arc::new(AtomicBool::new(false));
+    let load = {
+        let stop = Arc::clone(&stop);
+        std::thread::spawn(move || {
+            let (path, here) = (text("/dev/null"), text("."));
+            let mut marks = 0;
+            while !stop.load(Relaxed) {
+                let fd = call(libc::SYS_openat, &[-100, path, 0]);
+                call(libc::SYS_close, &[fd]);
+                call(libc::SYS_chdir, &[here]);
+                marks += 1;
+                std::thread::sleep(std::time::Duration::from_micros(200));
+            }
+            (crate::watch::tid(), marks)
+        })
+    };
+    watch.settle();
+    let chdir = EventType::by_symbol("SYSCALL_CHDIR_X").unwrap();
+    for change in 0..CHANGES {
+        if change % 2 == 0 {
+            watch.sensor.watch(filtered()).unwrap();
+        } else {
+            watch
+                .sensor
+                .watch(vedette_sensor::Watch::everything())
+                .unwrap();
+        }
+        std::thread::sleep(std::time::Duration::from_millis(3));
+        watch.poll();
+    }
+    stop.store(true, Relaxed);
+    let (tid, marks) = load.join().unwrap();
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(10);
+    let mut missing = u64::MAX;
+    // What came before the first look was dropped; from then on the numbers have to agree.
+    while missing != 0 && std::time::Instant::now() < until {
+        watch.sensor.wait(std::time::Duration::from_millis(5));
+        watch.poll();
+        let seen = watch
+            .seen
+            .iter()
+            .filter(|s| s.kind == chdir && s.tid == tid)
+            .count() as u64;
+        let stats = watch.sensor.stats().unwrap();
+        assert_eq!((stats.dropped(), stats.malformed), (0, 0));
+        missing = u64::from(stats.waiting > 0 && seen < marks);
+    }
+    let seen = watch
+        .seen
+        .iter()
+        .filter(|s| s.kind == chdir && s.tid == tid)
+        .count() as u64;
+    println!("{seen} of {marks} markers seen over {CHANGES} changes");
+    // The first few happened before `settle` was done.
+    assert!(seen + 100 > marks, "{seen} of {marks}");
+}
+
+/// A sensor that is dropped takes everything along.
+#[test]
+fn a_dropped_sensor_leaves_nothing_behind() {
+    if std::env::var_os("NEXTEST").is_none() {
+        println!("skipped: other tests of this process have sensors of their own");
+        return;
+    }
+    let count = || {
+        let links = std::fs::read_dir("/proc/self/fd").unwrap().flatten();
+        links
+            .filter_map(|entry| std::fs::read_link(entry.path()).ok())
+            .filter(|to| to.to_string_lossy().contains("bpf"))
+            .count()
+    };
+    let before = count();
+    let Some(watch) = Watch::start(&Interest::everything()) else {
+        return;
+    };
+    assert!(count() > before + 10);
+    drop(watch);
+    assert_eq!(count(), before);
+}

@@ -299,14 +299,32 @@ mod tests {
     }
 
     #[test]
-    fn rs256_of_a_published_example_is_verified() {
-        // RFC 7515, appendix A.2: the key and the token of the example; its claims are of no provider.
-        let keys: Keys = serde_json::from_value(json!({"keys": [{"kty": "RSA", "e": "AQAB", "n":
-            "ofgWCuLjybRlzo0tZWJjNiuSfb4p4fAkd_wWJcyQoTbji9k0l8W26mPddxHmfHQp-Vaw-4qPCJrcS2mJPMEzP1Pt0Bm4d4QlL-yRT-SFd2lZS-pCgNMsD1W_YpRPEwOWvG6b32690r2jZ47soMZo9wGzjb_7OMg0LOL-bSf63kpaSHSXndS5z5rexMdbBYUsLA9e-KXBdQOS-UTo7WTBEMa2R2CapHg665xsmtdVMTBQY4uDZlxvb3qCo5ZwKh9kG4LT6_I5IhlJH7aGhyxXFvUK-DWNmoudF8NAco9_h9iaGNj8q2ethFkMLs91kzk2PAcDTW9gb54h4FRWyuXpoQ"}]}))
+    fn rs256_is_verified() {
+        // A key and a signature that OpenSSL made; the private key was thrown away.
+        let keys: Keys = serde_json::from_value(json!({"keys": [{
+            "kty": "RSA", "kid": "r1", "e": "AQAB",
+            "n": "2yQxyfu4qi4VeooEtttYIJC-wn94GcY2294GcEVuDmQrzxwOEmaQA-AJ0S9debw_Cyuojz5v-tLArPqgkCCrZLJL_8PScIgO91hAtosWAoyhcNWIp9uR4RWqiwauXyvTzn1oMa9ztKzjx-gK3pi6KHpffx4SQqxBs8dhdO41VxDwRCT0jHxw-FFX04TGkAg-_vlV54V6atI9AiwYStTBa1Z1YV3q596mts3g45F3RCMLgnfH58RgFxu3n-V0LHAakKppw3zsykbMC5PqGD78fGLMhI_Posc9DqZk-O-pvyTQxXYXUlyaWNMzzwxdOOfgMODfly5s7PWn3dQ5Onrczw",
+        }]}))
         .unwrap();
-        let token = "eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ.cC4hiUPoj9Eetdgtv3hF80EGrhuB__dzERat0XF9g2VtQgr9PJbu3XOiZj5RZmh7AAuHIm4Bh-0Qc_lF5YKt_O8W2Fp5jujGbds9uJdbF9CUAr7t1dnZcAcQjbKBYNX4BAynRFdiuB--f_nZLgrnbyTyWzO75vRK5h6xBArLIARNPvkSjtQBMHlb1L07Qe7K0GarZRmB_eSN9383LcOLn6_dO--xi12jzDwusC-eOkHWEsqtFZESc6BfI7noOPqvhJ1phCnvWh6IeYI2w9QOYEUipUTI8np6LbgGY9Fs98rqVt5AXLIhWkBywlVmtVrBp0igcN_IoypGlUPQGe77Rw";
-        assert_eq!(verify(token, &keys, EXPECTED), Err(JwtError::Claim("iss")));
-        let broken = token.replace(".cC4h", ".cC4i");
+        let token = concat!(
+            "eyJhbGciOiJSUzI1NiIsImtpZCI6InIxIn0.",
+            "eyJpc3MiOiJodHRwczovL2lzc3VlciIsImF1ZCI6InZlZGV0dGUiLCJub25jZSI6Im4iLCJzdWIiOiJzIiwiZXhwIjoyMDAwLCJpYXQiOjk5MH0.",
+            "KuyCVAw-GJNEMueMuCyYjOl_gK6Fvts5nXLmvYW1OqpdoV6PZD2Tq8djR4kKbh_t_C1wmzCiQLQe4ChGKeQKJKOfDVsXIOhramYq2NDnzgyOJ3FEqoj8ybCYgEy5b-SDsTCNq-q2FjRc1_x-RkI_PM6h4-TJmx59Ud5qutSFRMwRvhTs0297_pbKKDyoMsxFHo37202bPNM8Tts5YXYvv2DkeMgngNuPOb4KUgezdzI6SaZqfvHAkmH_iaB6QbfXh6aDCDDcwkyRH4lz5BPswvGDQn-Wk0F3HGXjOuWI3VpkbhVEA_lgWR4uFrAgQMs-YSYzY7LppL9bhsz3YJJp8A",
+        );
+        assert_eq!(verify(token, &keys, EXPECTED).map(|_| ()), Ok(()));
+        let (signed, signature) = token.rsplit_once('.').unwrap();
+        let broken = format!("{signed}.A{}", &signature[1..]);
         assert_eq!(verify(&broken, &keys, EXPECTED), Err(JwtError::Signature));
+        // The key of one kind does not verify what says to be of the other.
+        let other = token.replacen(
+            head_of(token),
+            &URL_SAFE_NO_PAD.encode("{\"alg\":\"ES256\"}"),
+            1,
+        );
+        assert_eq!(verify(&other, &keys, EXPECTED), Err(JwtError::UnknownKey));
+    }
+
+    fn head_of(token: &str) -> &str {
+        token.split('.').next().unwrap()
     }
 }

@@ -189,10 +189,10 @@ impl Stage for Captures {
         self.hand_over(piece);
     }
 
-    fn alert(&mut self, alert: &Alert, rules: &RuleSet, _: &View<'_>) -> Option<Action> {
+    fn alert(&mut self, alert: &Alert, rules: &RuleSet, _: &View<'_>) -> Vec<Action> {
         let asked = rules.capture(&alert.rule);
         if asked.is_none() && !self.config.all {
-            return None;
+            return Vec::new();
         }
         let after = match asked {
             // milliseconds
@@ -206,11 +206,11 @@ impl Stage for Captures {
                 (Outcome::Failed, error.to_string())
             }
         };
-        Some(Action {
+        vec![Action {
             kind: "capture".to_owned(),
             outcome,
             detail,
-        })
+        }]
     }
 
     fn idle(&mut self, _: &mut Emit) {

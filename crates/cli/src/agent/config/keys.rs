@@ -180,6 +180,36 @@ pub(crate) const KEYS: &[Key] = &[
         "Longest time that the events of a new container wait for its runtime to write down what it is.",
     ),
     key(
+        "guard.cluster",
+        Text(any),
+        "''",
+        "Name of the cluster, for policies whose scope names clusters.",
+    ),
+    key(
+        "guard.deadline_ms",
+        Number(10, 10_000),
+        "500",
+        "Longest time in milliseconds that the start of a program waits for a decision.",
+    ),
+    key(
+        "guard.feeds",
+        Texts(path),
+        "[]",
+        "Lists of known-bad files by SHA-256 or name, for the detector malware.",
+    ),
+    key(
+        "guard.on_death",
+        Word(&["open", "closed"]),
+        "open",
+        "Whether prevention ends with the agent (open), or the kernel's hooks go on without it (closed). See docs/drift.md.",
+    ),
+    key(
+        "guard.otherwise",
+        Word(&["allow", "deny"]),
+        "allow",
+        "What becomes of a start that nobody decided within guard.deadline_ms.",
+    ),
+    key(
         "health.drop_percent",
         Number(0, 100),
         "5",
@@ -222,10 +252,22 @@ pub(crate) const KEYS: &[Key] = &[
         "Looks every ten seconds for containers that behave like crypto miners.",
     ),
     key(
+        "node",
+        Text(any),
+        "''",
+        "Name of this node in alerts and records; a server expects the name that its token was given for. Empty: FALCO_HOSTNAME, or the host name.",
+    ),
+    key(
         "outputs",
         Texts(output),
         "[]",
         "Where alerts go beside standard output, as with `vedette replay --to`.",
+    ),
+    key(
+        "policies",
+        Texts(path),
+        "[]",
+        "Policy files and directories, and `managed` for the set inside the binary. Empty: nothing is prevented.",
     ),
     key(
         "priority",

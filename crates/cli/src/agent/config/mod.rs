@@ -53,6 +53,17 @@ pub(crate) struct Server {
     pub(crate) activity: bool,
 }
 
+/// Policies, and how they prevent.
+#[derive(Clone, Debug)]
+pub(crate) struct Guard {
+    pub(crate) policies: Vec<PathBuf>,
+    pub(crate) feeds: Vec<PathBuf>,
+    pub(crate) cluster: String,
+    pub(crate) deadline: Duration,
+    pub(crate) otherwise: vedette_guard::Otherwise,
+    pub(crate) keep_on_death: bool,
+}
+
 /// When `/healthz` fails.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Health {
@@ -63,6 +74,7 @@ pub(crate) struct Health {
 /// The configuration in the agent's own types.
 #[derive(Clone, Debug)]
 pub(crate) struct Config {
+    pub(crate) node: Option<String>,
     pub(crate) rules: Vec<PathBuf>,
     pub(crate) priority: Priority,
     pub(crate) mode: Mode,
@@ -77,6 +89,7 @@ pub(crate) struct Config {
     pub(crate) containers_wait: Duration,
     pub(crate) capture: Option<Capture>,
     pub(crate) server: Option<Server>,
+    pub(crate) guard: Option<Guard>,
     pub(crate) redact: Option<Vec<String>>,
     pub(crate) watch: bool,
     pub(crate) drop_privileges: bool,
@@ -90,6 +103,7 @@ impl From<&Values> for Config {
         let mib = |path: &str| values.number(path) << 20;
         let set = |path: &str| Some(values.text(path)).filter(|text| !text.is_empty());
         Self {
+            node: set("node").map(str::to_owned),
             rules: values.texts("rules").iter().map(PathBuf::from).collect(),
             priority: values
                 .text("priority")
@@ -135,6 +149,22 @@ impl From<&Values> for Config {
                 file_bytes: mib("capture.file_mib"),
                 files: values.number("capture.files") as usize,
             }),
+            guard: Some(Guard {
+                policies: values.texts("policies").iter().map(PathBuf::from).collect(),
+                feeds: values
+                    .texts("guard.feeds")
+                    .iter()
+                    .map(PathBuf::from)
+                    .collect(),
+                cluster: values.text("guard.cluster").to_owned(),
+                deadline: Duration::from_millis(values.number("guard.deadline_ms")),
+                otherwise: match values.text("guard.otherwise") {
+                    "deny" => vedette_guard::Otherwise::Deny,
+                    _ => vedette_guard::Otherwise::Allow,
+                },
+                keep_on_death: values.text("guard.on_death") == "closed",
+            })
+            .filter(|guard| !guard.policies.is_empty()),
             server: set("server.url").map(|url| Server {
                 url: url.trim_end_matches('/').to_owned(),
                 token_file: set("server.token_file").map(PathBuf::from),

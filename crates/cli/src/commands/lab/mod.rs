@@ -4,6 +4,7 @@ mod attack;
 mod down;
 mod exec;
 mod judge;
+mod prevention;
 mod run;
 mod soak;
 mod steps;

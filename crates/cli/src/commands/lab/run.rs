@@ -12,6 +12,7 @@ use serde_json::json;
 use vedette_lab::Profile;
 use vedette_range::{Outcome, Steps, Verdict};
 
+use super::prevention::Prevention;
 use super::watch::{Rules, Watch};
 use super::{attack, cannot, confirm, profile, progress, shipped, start};
 use crate::commands::{Listing, exit};
@@ -93,6 +94,14 @@ fn one(
     // From here on a signal ends the run in good order, so that the node is always taken down.
     let until = Until::signalled(Some(LONGEST))?;
     let node = start(profile, steps)?;
+    let mut prevention = None;
+    let mut absent = None;
+    if profile == Profile::RestrictedNodrift {
+        match Prevention::start(profile, &node.gate())? {
+            Ok(running) => prevention = Some(running),
+            Err(why) => absent = Some(why),
+        }
+    }
     let recording = args
         .record
         .as_ref()
@@ -118,6 +127,7 @@ fn one(
         watched.and_then(|()| attacked?.context("sending the lab's requests"))
     });
     let audit = node.audit_log();
+    drop(prevention);
     drop(node);
     watched?;
     if let Some(directory) = &args.record {
@@ -125,7 +135,15 @@ fn one(
         std::fs::write(&path, audit).with_context(|| format!("writing {}", path.display()))?;
     }
     let lost = watch.lost;
-    Ok((watch.verdicts(profile.name()), lost))
+    let mut verdicts = watch.verdicts(profile.name());
+    if let Some(why) = absent {
+        // what happened without the control says nothing about the profile
+        for outcome in &mut verdicts {
+            outcome.verdict = Verdict::Unknown;
+            outcome.by = Some(why.clone());
+        }
+    }
+    Ok((verdicts, lost))
 }
 
 /// Whether every verdict is the expected one, and every detection was made.

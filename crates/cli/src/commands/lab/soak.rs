@@ -49,7 +49,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     }
     let steps = shipped()?;
     let rules = Rules::new(&steps)?;
-    let time = args.seconds.map_or_else(|| Duration::from_mins(args.minutes), Duration::from_secs);
+    let time = args
+        .seconds
+        .map_or_else(|| Duration::from_mins(args.minutes), Duration::from_secs);
     progress("starting the node")?;
     let node = start(args.profile, &steps)?;
     node.start_jobs()?;

@@ -15,9 +15,11 @@ use vedette_range::{Judge, Outcome, Steps};
 use vedette_rules::catalogue::SYSCALL;
 use vedette_rules::{Options, load};
 use vedette_scap::{Compression, Item, Writer};
+use vedette_sensor::Interest;
 use vedette_sensor::bootstrap::Fact;
 use vedette_state::State;
 
+use crate::agent::capture::{Piece, item};
 use crate::live::{self, Live, Until};
 use crate::{hostname, replay, rulefiles};
 
@@ -104,13 +106,23 @@ impl<'a> Watch<'a> {
 
     /// Watches until the run ends. `ready` is set when events flow.
     pub(super) fn run(&mut self, until: &Until, ready: &AtomicBool) -> anyhow::Result<()> {
-        let watch = live::needed([&**self.clues.rules(), &**self.shipped.rules()]);
+        let rules = [&**self.clues.rules(), &**self.shipped.rules()];
+        let watch = if self.recording.is_some() {
+            // Other rules may be asked of a recording later: every open then, not only those that these rules look at.
+            let kinds = rules.iter().flat_map(|rules| rules.program().kinds());
+            let mut interests = Interest::for_state();
+            interests.extend(kinds.map(Interest::from));
+            (&interests).into()
+        } else {
+            live::needed(rules)
+        };
         let stats = live::run(
             watch,
             until,
             |what| {
                 match what {
                     Live::Before(fact) => self.before(&fact)?,
+                    Live::Earlier(event) => self.earlier(&event)?,
                     Live::Event(event) => {
                         ready.store(true, Relaxed);
                         self.event(&event)?;
@@ -138,16 +150,36 @@ impl<'a> Watch<'a> {
         self.judge.finish(profile, self.lost)
     }
 
-    /// What the state needs, and what the rules ask for.
+    /// Something that was there before the first event.
     fn before(&mut self, fact: &Fact<'_>) -> anyhow::Result<()> {
-        let item = crate::agent::capture::item(fact);
+        let item = item(fact);
         if let Some(boot) = replay::boot(&item) {
             self.state.boot(&boot);
+        }
+        if let Fact::Process(process) = fact
+            && let Some(container) = self.observer.introduce_at_start(process.cgroups)
+        {
+            self.state.apply(&container);
+            if let Some(recording) = &mut self.recording {
+                recording.containers.push(Piece::of(&container));
+            }
         }
         if let Some(recording) = &mut self.recording {
             recording.before(fact, &item, &self.lab)?;
         }
         Ok(())
+    }
+
+    /// An event that is news to the state, not to the rules.
+    fn earlier(&mut self, event: &RawEvent<'_>) -> anyhow::Result<()> {
+        self.state.apply(event);
+        let mut ours = false;
+        let view = self.state.view(event);
+        self.in_lab.observe(&view, |_| ours = true);
+        match &mut self.recording {
+            Some(recording) if ours => recording.event(*event),
+            _ => Ok(()),
+        }
     }
 
     fn event(&mut self, event: &RawEvent<'_>) -> anyhow::Result<()> {
@@ -189,6 +221,8 @@ struct Recording {
     writer: Writer<BufWriter<File>>,
     /// The process whose descriptors are told, if it is one of the lab's.
     process: Option<i64>,
+    /// Containers that were there before; told with the first event, since events end the lists of processes.
+    containers: Vec<Piece>,
 }
 
 impl Recording {
@@ -200,6 +234,7 @@ impl Recording {
             name,
             writer: Writer::new(BufWriter::new(file), gzip.then(Compression::best)),
             process: None,
+            containers: Vec::new(),
         })
     }
 
@@ -221,6 +256,11 @@ impl Recording {
     }
 
     fn event(&mut self, event: RawEvent<'_>) -> anyhow::Result<()> {
+        for piece in std::mem::take(&mut self.containers) {
+            for container in piece.events() {
+                self.write(&Item::Event(container))?;
+            }
+        }
         self.write(&Item::Event(event))
     }
 

@@ -1,0 +1,25 @@
+//! Any bytes as a record of the kernel side: nothing panics, every parameter lies inside the record, and the state engine
+//! takes in whatever it is told.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use vedette_sensor::parse_record;
+use vedette_state::{Settings, State};
+
+fuzz_target!(|bytes: &[u8]| {
+    let mut state = State::new(Settings::default());
+    // Several records in a row: a length of two bytes stands before each.
+    let mut rest = bytes;
+    let mut num = 0;
+    while let Some((length, more)) = rest.split_first_chunk::<2>() {
+        let length = usize::from(u16::from_le_bytes(*length)).min(more.len());
+        let (record, after) = more.split_at(length);
+        rest = after;
+        num += 1;
+        let Some((event, _)) = parse_record(record, num, 0) else { continue };
+        let held: usize = event.params().map(<[u8]>::len).sum();
+        assert!(held <= record.len());
+        state.apply(&event);
+        let _ = state.view(&event);
+    }
+});
