@@ -51,6 +51,7 @@ mount -t securityfs security /sys/kernel/security
 mount -t cgroup2 cgroup /sys/fs/cgroup
 ip link set lo up
 echo root:x:0:0:root:/:/bin/sh > /etc/passwd
+echo vm > /etc/hostname
 export PATH=/bin
 echo "kernel $(uname -r)"
 for module in /module/*.ko; do [ -e "$module" ] && insmod "$module"; done

@@ -129,11 +129,13 @@ INLINE bool name_is_asked(const char *comm)
 	return bpf_map_lookup_elem(&filter_names, &name) != NULL;
 }
 
-/* One group's name: whether it is one of the service manager's units and can name no container. */
-INLINE bool is_unit(const char *name)
+/* One group's name: whether it is one of the service manager's units and can name no container. Its own function: the
+ * verifier checks it once.
+ */
+__noinline int is_unit(u64 name)
 {
 	char text[CGROUP_UNIT] = {};
-	long n = bpf_probe_read_kernel_str(text, sizeof(text), name);
+	long n = bpf_probe_read_kernel_str(text, sizeof(text), (void *)name);
 	u64 end = 0;
 
 	if (n < 9 || n >= CGROUP_UNIT)
@@ -144,7 +146,7 @@ INLINE bool is_unit(const char *name)
 		if (text[i] == '\\')
 			return false;
 	}
-	bpf_probe_read_kernel(&end, 8, name + n - 9);
+	bpf_probe_read_kernel(&end, 8, (void *)(name + n - 9));
 	return end == LABEL(".service") || end >> 16 == LABEL(".slice") || end >> 16 == LABEL(".scope");
 }
 
@@ -161,7 +163,7 @@ __noinline int group_is_host(u64 css_)
 		parent = kn ? kernfs_parent(kn) : NULL;
 		if (!parent)
 			return 1;
-		if (!is_unit(BPF_CORE_READ(kn, name)))
+		if (!is_unit((u64)BPF_CORE_READ(kn, name)))
 			return 0;
 		kn = parent;
 	}

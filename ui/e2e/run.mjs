@@ -43,6 +43,6 @@ try {
   });
 } finally {
   await browser?.close();
-  server.stop();
+  await server.stop();
 }
 process.exit(failures ? 1 : 0);

@@ -7,6 +7,9 @@ import { join } from "node:path";
 /** How long the server may take to import the recording and listen, on a loaded machine. */
 const START_MS = 60_000;
 
+/** How long it may take to end. */
+const STOP_MS = 10_000;
+
 export const PASSWORDS = { admin: "correct horse battery staple", responder: "stand watch until dawn", viewer: "look but do not touch" };
 
 export class Server {
@@ -67,9 +70,14 @@ export class Server {
     return this.api("POST", "/ingest", records.map(line).join("\n"), this.node.token);
   }
 
-  stop() {
+  /** Ends the server by its own means and takes its directory away. */
+  async stop() {
     this.child.removeAllListeners("exit");
+    const gone = new Promise((resolve) => this.child.once("exit", resolve));
     this.child.kill("SIGTERM");
+    const timer = setTimeout(() => this.child.kill("SIGKILL"), STOP_MS);
+    await gone;
+    clearTimeout(timer);
     rmSync(this.data, { recursive: true, force: true });
   }
 }

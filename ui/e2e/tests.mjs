@@ -515,6 +515,11 @@ export function define({ server, browser }) {
   test(
     "states: empty, an address that is gone, and a server that does not answer",
     as("viewer", async (visit, page) => {
+      for (const path of ["/", "/insights", "/activity", "/activity?tab=records"]) {
+        await visit.go(`${path}${path.includes("?") ? "&" : "?"}from=2001-01-01T00:00:00Z&to=2001-01-02T00:00:00Z`);
+        await visit.settled();
+        equal(await visit.axe(), [], `axe on the empty ${path}`);
+      }
       await visit.go("/events?from=2001-01-01T00:00:00Z&to=2001-01-02T00:00:00Z");
       await page.getByText("No events in this range.").waitFor();
       visit.expected = /404|Failed to load/;

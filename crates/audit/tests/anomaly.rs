@@ -54,14 +54,11 @@ struct Outcome {
 
 impl Outcome {
     fn add(&mut self, call: &Call, key: String) {
-        match call.attack {
-            Some(attack) => {
-                self.caught.insert(attack);
-            }
-            None => {
-                let day = (call.at - start()) / DAY;
-                self.noise.entry(day).or_default().insert(key);
-            }
+        if let Some(attack) = call.attack {
+            self.caught.insert(attack);
+        } else {
+            let day = (call.at - start()) / DAY;
+            self.noise.entry(day).or_default().insert(key);
         }
     }
 

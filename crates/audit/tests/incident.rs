@@ -68,7 +68,7 @@ fn audit(
 fn observe(analysis: &mut Analysis, line: &str, told: &mut Vec<Finding>) {
     Splitter::new(None).feed(line.as_bytes(), true, &mut |record| {
         analysis.observe(record.unwrap(), &mut |_, finding| {
-            told.push(finding.clone())
+            told.push(finding.clone());
         });
     });
 }

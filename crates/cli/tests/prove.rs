@@ -71,9 +71,9 @@ fn steps_can_be_given_and_the_exit_code_says_whether_all_are_stopped() {
     std::fs::write(
         &file,
         "steps:\n\
-         - {id: 1, name: a, title: drops, requests: [{exec: x}], attack: [T1105], evidence: [{shows: it is written, condition: 'evt.type in (open, openat) and evt.is_open_write = true and fd.name = /tmp/xmrig'}]}\n\
-         - {id: 2, name: b, title: mines, requests: [{exec: x}], attack: [T1496], needs: [1], evidence: [{shows: it runs, condition: evt.type = execve and proc.name = xmrig}]}\n\
-         - {id: 3, name: c, title: never, requests: [{exec: x}], attack: [T1496], evidence: [{shows: it happens, condition: evt.type = execve and proc.name = nobody}]}\n",
+         - {id: 1, name: a, title: drops, requests: [{exec: x}], attack: [T1105], expected: {}, evidence: [{shows: it is written, condition: 'evt.type in (open, openat) and evt.is_open_write = true and fd.name = /tmp/xmrig'}]}\n\
+         - {id: 2, name: b, title: mines, requests: [{exec: x}], attack: [T1496], expected: {}, needs: [1], evidence: [{shows: it runs, condition: evt.type = execve and proc.name = xmrig}]}\n\
+         - {id: 3, name: c, title: never, requests: [{exec: x}], attack: [T1496], expected: {}, evidence: [{shows: it happens, condition: evt.type = execve and proc.name = nobody}]}\n",
     )
     .unwrap();
     let steps = file.to_str().unwrap();

@@ -15,8 +15,8 @@ mod metadata;
 mod observe;
 mod oci;
 mod storage;
-mod watch;
 mod usage;
+mod watch;
 
 use std::path::{Path, PathBuf};
 

@@ -47,7 +47,10 @@ pub struct Page<T> {
     pub partial: Option<Partial>,
 }
 
-#[allow(clippy::ref_option, reason = "serde calls it with a reference to the field")]
+#[allow(
+    clippy::ref_option,
+    reason = "serde calls it with a reference to the field"
+)]
 fn as_text<S: serde::Serializer>(
     cursor: &Option<Cursor>,
     serializer: S,

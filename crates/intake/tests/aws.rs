@@ -40,7 +40,7 @@ impl Moto {
             .local_addr()
             .unwrap()
             .port();
-        let mut child = Command::new(&python)
+        let child = Command::new(&python)
             .args([
                 "-m",
                 "moto.server",
@@ -53,17 +53,19 @@ impl Moto {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
+        let moto = Self {
+            child,
+            address: format!("http://127.0.0.1:{port}"),
+        };
         let until = Instant::now() + PATIENCE;
         while TcpStream::connect(("127.0.0.1", port)).is_err() {
             if Instant::now() > until {
-                child.kill().unwrap();
                 println!("skipped: moto did not start in time");
                 return None;
             }
             std::thread::sleep(Duration::from_millis(100));
         }
-        let address = format!("http://127.0.0.1:{port}");
-        Some(Self { child, address })
+        Some(moto)
     }
 
     /// Runs Python with the clients of AWS's own library at hand, and gives what it printed.

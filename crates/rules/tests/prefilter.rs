@@ -1,5 +1,7 @@
 //! The filter of the upstream rules: what it lets through.
 
+#![allow(clippy::print_stdout, reason = "a test says how much it compared")]
+
 use vedette_event::EventType;
 use vedette_rules::prefilter::{Class, Prefilter};
 use vedette_rules::{Options, load};

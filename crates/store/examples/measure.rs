@@ -110,7 +110,10 @@ fn fill(store: &Store, count: u64, permille: u64) {
     let seconds = begin.elapsed().as_secs_f64();
     // On a machine that others use too this is what the rate comes from; making the records is not ingest.
     let used = processor_seconds("self") - before - making;
-    println!("ingest processor us/record\t{:.1}", used * 1e6 / count as f64);
+    println!(
+        "ingest processor us/record\t{:.1}",
+        used * 1e6 / count as f64
+    );
     println!("ingest records/s\t{:.0}", count as f64 / seconds);
     println!("ingest slowest append ms\t{}", slowest.as_millis());
 }

@@ -28,13 +28,12 @@ thread_local! {
 pub(crate) fn compress(raw: &[u8]) -> io::Result<Vec<u8>> {
     COMPRESSOR.with(|slot| {
         let mut slot = slot.borrow_mut();
-        let compressor = match &mut *slot {
-            Some(compressor) => compressor,
-            None => {
-                let mut compressor = zstd::bulk::Compressor::new(LEVEL)?;
-                compressor.include_checksum(true)?;
-                slot.insert(compressor)
-            }
+        let compressor = if let Some(compressor) = &mut *slot {
+            compressor
+        } else {
+            let mut compressor = zstd::bulk::Compressor::new(LEVEL)?;
+            compressor.include_checksum(true)?;
+            slot.insert(compressor)
         };
         let mut out = (raw.len() as u32).to_le_bytes().to_vec();
         out.extend_from_slice(&compressor.compress(raw)?);
@@ -76,6 +75,28 @@ impl Builder {
     pub(crate) fn push(&mut self, record: &[u8]) {
         self.raw.extend_from_slice(record);
         self.ends.push(self.raw.len() as u32);
+    }
+
+    /// Appends what `write` writes, unless it fails or writes more than [`MAX_RECORD`] bytes; then nothing.
+    pub(crate) fn write(
+        &mut self,
+        write: impl FnOnce(&mut Vec<u8>) -> Result<(), String>,
+    ) -> Result<(), String> {
+        let before = self.raw.len();
+        let outcome = write(&mut self.raw).and_then(|()| {
+            let length = self.raw.len() - before;
+            if length > MAX_RECORD {
+                return Err(format!(
+                    "it is {length} bytes long, and at most {MAX_RECORD} are kept"
+                ));
+            }
+            Ok(())
+        });
+        match outcome {
+            Ok(()) => self.ends.push(self.raw.len() as u32),
+            Err(_) => self.raw.truncate(before),
+        }
+        outcome
     }
 
     pub(crate) fn rows(&self) -> usize {

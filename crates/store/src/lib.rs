@@ -28,6 +28,7 @@ mod shared;
 mod state;
 mod store;
 mod table;
+mod triage;
 mod writer;
 
 pub use store::Store;

@@ -7,7 +7,7 @@ use rustc_hash::FxHashMap;
 
 use crate::block::{Block, Builder, MAX_ROWS, Open};
 use crate::columns::{Codes, Dictionary};
-use crate::table::Table;
+use crate::table::{Table, Texts};
 
 /// Records that make a segment: enough for columns to be worth while, few enough to be read again at a start within a
 /// second.
@@ -41,7 +41,7 @@ pub(crate) struct Row {
     pub(crate) process: u32,
     pub(crate) parent: u32,
     /// In the order of [`Table::stored`].
-    pub(crate) values: Vec<Box<str>>,
+    pub(crate) values: Texts,
 }
 
 #[derive(Debug, Default)]
@@ -124,23 +124,22 @@ impl Memory {
             self.process.push(row.process);
             self.parent.push(row.parent);
             self.pointer.push(pointer(number, index));
-            for (column, value) in self.columns.iter_mut().zip(row.values) {
+            for (column, value) in self.columns.iter_mut().zip(row.values.iter()) {
                 let Column {
                     numbers,
                     dictionary,
                     codes,
                 } = column;
-                let code = match numbers.get(&value) {
-                    Some(code) => *code,
-                    None => {
-                        let code = dictionary.values.len() as u32;
-                        // An attacker chooses how long values are: they count like the records themselves.
-                        self.bytes += value.len();
-                        dictionary.values.push(value.clone());
-                        dictionary.counts.push(0);
-                        numbers.insert(value, code);
-                        code
-                    }
+                let code = if let Some(code) = numbers.get(value) {
+                    *code
+                } else {
+                    let code = dictionary.values.len() as u32;
+                    // An attacker chooses how long values are: they count like the records themselves.
+                    self.bytes += value.len();
+                    dictionary.values.push(value.into());
+                    dictionary.counts.push(0);
+                    numbers.insert(value.into(), code);
+                    code
                 };
                 dictionary.counts[code as usize] += 1;
                 codes.push(code);
@@ -172,9 +171,6 @@ impl Memory {
             // Stable: records of the same time stay in order of arrival.
             order.sort_by_key(|row| self.time[*row as usize]);
         }
-        fn along<T: Copy>(order: &[u32], values: &[T]) -> Vec<T> {
-            order.iter().map(|row| values[*row as usize]).collect()
-        }
         View {
             table: self.table,
             first_sequence: self.first_sequence,
@@ -196,6 +192,10 @@ impl Memory {
             blocks: self.blocks.clone(),
         }
     }
+}
+
+fn along<T: Copy>(order: &[u32], values: &[T]) -> Vec<T> {
+    order.iter().map(|row| values[*row as usize]).collect()
 }
 
 /// Records in order of time; those of the same time in order of arrival.

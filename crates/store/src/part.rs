@@ -16,11 +16,26 @@ const DICTIONARY_BYTES: usize = 64 << 20;
 /// Most bytes of codes that are remembered: with twenty bytes a record, those of the last six million.
 const CODE_BYTES: usize = 128 << 20;
 
+/// Most bytes of [`PlaceTally`]s that are remembered: those of four hundred segments with two thousand places each.
+const TALLY_BYTES: usize = 24 << 20;
+
+/// Findings of a place in one part.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct PlaceTally {
+    /// By rank of severity.
+    pub(crate) counts: [u32; 5],
+    pub(crate) denied: u32,
+    /// Row of the last one.
+    pub(crate) last_row: u32,
+}
+
 /// What was read from segments.
 #[derive(Debug)]
 pub(crate) struct Caches {
     dictionaries: Cache<(u64, usize), Dictionary>,
     codes: Cache<(u64, usize), Codes>,
+    /// Of whole segments, without a filter: what Insights asks again and again.
+    places: Cache<u64, Vec<PlaceTally>>,
 }
 
 impl Default for Caches {
@@ -28,6 +43,7 @@ impl Default for Caches {
         Self {
             dictionaries: Cache::new(DICTIONARY_BYTES),
             codes: Cache::new(CODE_BYTES),
+            places: Cache::new(TALLY_BYTES),
         }
     }
 }
@@ -37,6 +53,7 @@ impl Caches {
     pub(crate) fn forget(&self, segment: u64) {
         self.dictionaries.forget(|(number, _)| number == segment);
         self.codes.forget(|(number, _)| number == segment);
+        self.places.forget(|number| number == segment);
     }
 }
 
@@ -123,6 +140,20 @@ impl Part {
         match self {
             Self::Segment(segment, _) => segment.sequences(),
             Self::Memory(view) => Ok((0..view.rows()).map(|row| view.sequence(row)).collect()),
+        }
+    }
+
+    /// Tallies of all of the part's findings, made by `count` when they are not remembered.
+    pub(crate) fn place_tallies(
+        &self,
+        count: impl FnOnce() -> io::Result<Vec<PlaceTally>>,
+    ) -> io::Result<Arc<Vec<PlaceTally>>> {
+        match self {
+            Self::Segment(segment, caches) => {
+                let size = |tallies: &Vec<PlaceTally>| tallies.len() * size_of::<PlaceTally>();
+                caches.places.get(segment.number, count, size)
+            }
+            Self::Memory(_) => count().map(Arc::new),
         }
     }
 

@@ -2,11 +2,10 @@
 
 use std::io;
 
-use serde::Serialize;
 use vedette_event::Record;
 use vedette_history::{Refused, Subject};
 
-use crate::block::{Block, Builder, MAX_RECORD, Open};
+use crate::block::{Block, Builder, Open};
 use crate::memory::Row;
 use crate::table::{self, Table};
 
@@ -26,19 +25,19 @@ pub(crate) fn prepare(records: &[Record]) -> io::Result<(Vec<Batch>, Vec<Refused
         let mut builder = Builder::default();
         let mut rows = Vec::new();
         for (index, record) in records.iter().enumerate() {
-            let (of, encoded) = match record {
-                Record::Finding(finding) => (Table::Findings, json(finding)),
-                Record::Activity(activity) => (Table::Activity, json(activity)),
+            let of = match record {
+                Record::Finding(_) => Table::Findings,
+                Record::Activity(_) => Table::Activity,
             };
             if of != table {
                 continue;
             }
-            let checked = encoded.and_then(|encoded| Ok((row(record)?, encoded)));
-            match checked {
-                Ok((row, encoded)) => {
-                    builder.push(&encoded);
-                    rows.push(row);
-                }
+            let row = row(record).and_then(|row| {
+                builder.write(|raw| json(record, raw))?;
+                Ok(row)
+            });
+            match row {
+                Ok(row) => rows.push(row),
                 Err(message) => refused.push(Refused { index, message }),
             }
             if builder.is_full() {
@@ -61,16 +60,13 @@ pub(crate) fn prepare(records: &[Record]) -> io::Result<(Vec<Batch>, Vec<Refused
     Ok((batches, refused))
 }
 
-fn json<T: Serialize>(record: &T) -> Result<Vec<u8>, String> {
-    let encoded =
-        serde_json::to_vec(record).map_err(|why| format!("it has no JSON form: {why}"))?;
-    if encoded.len() > MAX_RECORD {
-        return Err(format!(
-            "it is {} bytes long, and at most {MAX_RECORD} are kept",
-            encoded.len()
-        ));
+/// Tables hold one kind of record each, so its JSON need not say which.
+fn json(record: &Record, out: &mut Vec<u8>) -> Result<(), String> {
+    match record {
+        Record::Finding(finding) => serde_json::to_writer(out, finding),
+        Record::Activity(activity) => serde_json::to_writer(out, activity),
     }
-    Ok(encoded)
+    .map_err(|why| format!("it has no JSON form: {why}"))
 }
 
 /// Reads an id: 32 hexadecimal digits.

@@ -216,7 +216,9 @@ impl<'f> Needle<'f> {
                     (Some(Mask::All(a)), Mask::All(b)) => Mask::All(join(a, b)),
                     (Some(Mask::All(one)), Mask::Rows(mut rows))
                     | (Some(Mask::Rows(mut rows)), Mask::All(one)) => {
-                        rows.iter_mut().for_each(|row| *row = join(*row, one));
+                        for row in &mut rows {
+                            *row = join(*row, one);
+                        }
                         Mask::Rows(rows)
                     }
                     (Some(Mask::Rows(mut rows)), Mask::Rows(others)) => {
@@ -236,7 +238,9 @@ impl<'f> Needle<'f> {
             Ready::Not(inner) => match self.run(inner, part, from, to)? {
                 Mask::All(verdict) => Mask::All(opposite(verdict)),
                 Mask::Rows(mut rows) => {
-                    rows.iter_mut().for_each(|row| *row = opposite(*row));
+                    for row in &mut rows {
+                        *row = opposite(*row);
+                    }
                     Mask::Rows(rows)
                 }
             },

@@ -19,7 +19,8 @@ use crate::failure::Doing;
 use crate::part::Part;
 use crate::shared::Shared;
 use crate::table::{FACETS, Table};
-use crate::writer::{Job, MAX_WAITING, TriageChange};
+use crate::triage::TriageChange;
+use crate::writer::{Job, MAX_WAITING};
 use crate::{prepare, recover, schema, state};
 
 /// A store of findings, activity and state in a directory. Cheap to clone; every clone is the same store. When the last

@@ -123,17 +123,14 @@ impl Table {
     pub(crate) fn column(self, name: &str) -> Option<usize> {
         self.columns().iter().position(|column| *column == name)
     }
-
-    /// Index of the column that holds places.
-    pub(crate) fn place(self) -> usize {
-        2
-    }
 }
 
 /// Index of [`Table::Findings`]' severity.
 pub(crate) const SEVERITY: usize = 0;
 /// Index of [`Table::Findings`]' rule.
 pub(crate) const RULE: usize = 1;
+/// Index of both tables' places.
+pub(crate) const PLACE_COLUMN: usize = 2;
 /// Index of [`Table::Findings`]' actions.
 pub(crate) const ACTION: usize = 8;
 /// Index of [`Table::Activity`]'s kind.
@@ -145,18 +142,22 @@ pub(crate) const USER: usize = 10;
 
 /// The statuses as a dictionary in the order of their numbers.
 pub(crate) fn status_value(status: Status) -> String {
-    encode(&ColumnValue::from(status.name()))
+    format!("t{}", status.name())
 }
 
 /// A value as dictionaries hold it: nothing for a missing one, `t` and the text, or `l` and a JSON list of texts.
-pub(crate) fn encode(value: &ColumnValue<'_>) -> String {
+pub(crate) fn encode(value: &ColumnValue<'_>, out: &mut String) {
     match value {
-        ColumnValue::Missing => String::new(),
-        ColumnValue::Text(text) => format!("t{text}"),
+        ColumnValue::Missing => {}
+        ColumnValue::Text(text) => {
+            out.push('t');
+            out.push_str(text);
+        }
         ColumnValue::Texts(texts) => {
             let list: Vec<&str> = texts.iter().map(AsRef::as_ref).collect();
+            out.push('l');
             // Texts always have a JSON form.
-            format!("l{}", serde_json::to_string(&list).unwrap_or_default())
+            out.push_str(&serde_json::to_string(&list).unwrap_or_default());
         }
     }
 }
@@ -177,7 +178,7 @@ pub(crate) fn decode(text: &str) -> ColumnValue<'_> {
 const BETWEEN: char = '\u{1f}';
 
 /// A place as its column holds it.
-pub(crate) fn encode_place(place: &Place) -> String {
+pub(crate) fn encode_place(place: &Place, out: &mut String) {
     let Place {
         node,
         namespace,
@@ -186,23 +187,19 @@ pub(crate) fn encode_place(place: &Place) -> String {
         pod,
         container,
     } = place;
-    let kind = match kind {
+    out.push(match kind {
         WorkloadKind::None => '-',
         WorkloadKind::Deployment => 'd',
         WorkloadKind::StatefulSet => 's',
         WorkloadKind::PerNodeOrJob => 'n',
         WorkloadKind::ReplicaSet => 'r',
         WorkloadKind::Pod => 'p',
-    };
-    // A name that does hold the separator loses it: places must be read back in one way.
-    let clean = |text: &str| text.replace(BETWEEN, " ");
-    [node, namespace, workload, pod, container]
-        .iter()
-        .fold(kind.to_string(), |mut out, part| {
-            out.push(BETWEEN);
-            out.push_str(&clean(part));
-            out
-        })
+    });
+    for part in [node, namespace, workload, pod, container] {
+        out.push(BETWEEN);
+        // A name that does hold the separator loses it: places must be read back in one way.
+        out.extend(part.chars().filter(|c| *c != BETWEEN));
+    }
 }
 
 /// Reads what [`encode_place`] wrote.
@@ -227,19 +224,40 @@ pub(crate) fn decode_place(text: &str) -> Place {
     }
 }
 
+/// Texts in one piece of memory: a record has twenty values, and twenty allocations would cost more than they hold.
+#[derive(Debug, Default)]
+pub(crate) struct Texts {
+    text: String,
+    ends: Vec<u32>,
+}
+
+impl Texts {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &str> {
+        let starts = std::iter::once(0).chain(self.ends.iter().copied());
+        let bounds = starts.zip(&self.ends);
+        bounds.map(|(start, end)| &self.text[start as usize..*end as usize])
+    }
+}
+
 /// The values of a record's columns, in the order of [`Table::stored`].
-pub(crate) fn values(table: Table, subject: Subject<'_>) -> Vec<Box<str>> {
+pub(crate) fn values(table: Table, subject: Subject<'_>) -> Texts {
     let place = subject.place();
-    table
-        .stored()
-        .iter()
-        .map(|name| match *name {
-            PLACE => encode_place(&place).into(),
-            "workload" if place.workload.is_empty() => "".into(),
-            "workload" => encode(&ColumnValue::from(&*place.workload)).into(),
-            name => encode(&subject.text(name)).into(),
-        })
-        .collect()
+    let names = table.stored();
+    let mut out = Texts {
+        // What the columns of a record in Kubernetes take.
+        text: String::with_capacity(512),
+        ends: Vec::with_capacity(names.len()),
+    };
+    for name in names {
+        match *name {
+            PLACE => encode_place(&place, &mut out.text),
+            "workload" if place.workload.is_empty() => {}
+            "workload" => encode(&ColumnValue::from(&*place.workload), &mut out.text),
+            name => encode(&subject.text(name), &mut out.text),
+        }
+        out.ends.push(out.text.len() as u32);
+    }
+    out
 }
 
 /// A number that stands for a process; different ones may share it, so whoever finds one by it looks again.
@@ -285,7 +303,7 @@ mod tests {
             ["kind", "session", "user.name"]
         );
         for table in Table::ALL {
-            assert_eq!(table.columns()[table.place()], PLACE);
+            assert_eq!(table.columns()[PLACE_COLUMN], PLACE);
         }
         assert!(FACETS.iter().all(|name| findings.contains(name)));
     }
@@ -299,7 +317,9 @@ mod tests {
             ColumnValue::Texts(vec![]),
             ColumnValue::Texts(vec!["a\u{1f}\"".into(), "é".into()]),
         ] {
-            assert_eq!(decode(&encode(&value)), value);
+            let mut text = String::new();
+            encode(&value, &mut text);
+            assert_eq!(decode(&text), value);
         }
         let place = Place {
             node: "n".into(),
@@ -309,7 +329,9 @@ mod tests {
             pod: "web-0".into(),
             container: String::new(),
         };
-        assert_eq!(decode_place(&encode_place(&place)), place);
+        let mut text = String::new();
+        encode_place(&place, &mut text);
+        assert_eq!(decode_place(&text), place);
         assert_eq!(decode_place(""), Place::default());
     }
 }

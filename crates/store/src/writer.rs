@@ -3,12 +3,12 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::sync::mpsc::{Receiver, SyncSender, TryRecvError};
+use std::sync::mpsc::{Receiver, SyncSender};
 use std::sync::{Arc, PoisonError};
 
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 use rustc_hash::FxHashSet;
-use vedette_history::{Appended, Change, Error, Result, Retention, Status, Triage, TriageNote};
+use vedette_history::{Appended, Change, Error, Result, Retention, Status};
 
 use crate::failure::Doing;
 use crate::memory::{Memory, Row};
@@ -17,6 +17,7 @@ use crate::segment::{self, Segment};
 use crate::shared::Shared;
 use crate::state;
 use crate::table::Table;
+use crate::triage::{self, TriageChange};
 
 /// Most requests that wait for the writer; then callers wait to hand theirs over.
 pub(crate) const MAX_WAITING: usize = 64;
@@ -39,16 +40,6 @@ pub(crate) enum Job {
     /// Writes what is in memory to segments.
     Flush(Reply<()>),
     Stop,
-}
-
-/// A change to where a finding stands.
-pub(crate) struct TriageChange {
-    pub(crate) id: u128,
-    pub(crate) time: u64,
-    pub(crate) status: Option<Status>,
-    pub(crate) note: Option<String>,
-    pub(crate) by: String,
-    pub(crate) at: u64,
 }
 
 /// Where a segment is.
@@ -137,10 +128,7 @@ impl Writer {
                 if group.len() >= MAX_WAITING || bytes >= MAX_GROUP {
                     break;
                 }
-                next = match jobs.try_recv() {
-                    Ok(job) => Some(job),
-                    Err(TryRecvError::Empty | TryRecvError::Disconnected) => None,
-                };
+                next = jobs.try_recv().ok();
             }
             if !group.is_empty() {
                 self.commit(group);
@@ -167,13 +155,15 @@ impl Writer {
         let mut answers = Vec::new();
         let outcome = self.transact(group, &mut done, &mut answers);
         if let Err(error) = outcome {
-            answers
-                .into_iter()
-                .for_each(|answer| answer.send(Some(&error)));
+            for answer in answers {
+                answer.send(Some(&error));
+            }
             return;
         }
         publish(&shared, done);
-        answers.into_iter().for_each(|answer| answer.send(None));
+        for answer in answers {
+            answer.send(None);
+        }
         for table in Table::ALL {
             if shared.with(table, |parts| parts.memory.is_full()) {
                 // The records are safe where they are; the next commit tries again, and `room` holds the line.
@@ -198,26 +188,21 @@ impl Writer {
             .transaction_with_behavior(TransactionBehavior::Immediate)
             .doing(dir, writing);
         for job in group {
-            let outcome = match (&mut transaction, &failed) {
-                (Ok(transaction), None) => step(&shared, transaction, job, done),
-                _ => Ok(unanswered(job)),
-            };
-            match outcome {
-                Ok(answer) => answers.extend(answer),
-                Err((error, answer)) => {
+            match (&mut transaction, &failed) {
+                (Ok(transaction), None) => {
+                    let (answer, error) = step(&shared, transaction, job, done);
                     answers.extend(answer);
-                    failed = Some(error);
+                    failed = error;
                 }
+                _ => answers.extend(unanswered(job)),
             }
         }
         let transaction = transaction?;
-        match failed {
-            Some(error) => Err(error),
-            None => {
-                save_counters(&transaction, done.next).doing(dir, writing)?;
-                transaction.commit().doing(dir, writing)
-            }
+        if let Some(error) = failed {
+            return Err(error);
         }
+        save_counters(&transaction, done.next).doing(dir, writing)?;
+        transaction.commit().doing(dir, writing)
     }
 
     /// Writes what is in memory to a segment.
@@ -350,25 +335,20 @@ pub(crate) fn push(memory: &mut Memory, batch: Batch, kept: &[bool]) {
     memory.push(batch.block, rows);
 }
 
-/// Does one job within the transaction. With an error the whole transaction is lost; the caller that waits for this job
-/// comes along, to be told.
+/// Does one job within the transaction: what its caller is to be told, and the error with which the whole transaction
+/// is lost.
 fn step(
     shared: &Shared,
     transaction: &mut Transaction<'_>,
     job: Job,
     done: &mut Done,
-) -> std::result::Result<Option<Answer>, (Error, Option<Answer>)> {
+) -> (Option<Answer>, Option<Error>) {
     let dir = &shared.dir;
     let writing = || "writing to the database".to_owned();
-    Ok(Some(match job {
+    let (answer, error) = match job {
         Job::Append(batches, reply) => {
-            let appended = append(shared, transaction, batches, done);
-            match appended {
-                Ok(appended) => Answer::Append(appended, reply),
-                Err(error) => {
-                    return Err((error, Some(Answer::Append(Appended::default(), reply))));
-                }
-            }
+            let (appended, error) = split(append(shared, transaction, batches, done));
+            (Answer::Append(appended, reply), error)
         }
         Job::Apply(changes, reply) => {
             let outcome = transaction
@@ -382,27 +362,34 @@ fn step(
                 });
             match outcome {
                 Err(error @ (Error::Full { .. } | Error::Io { .. })) => {
-                    return Err((error, Some(Answer::Apply(Ok(Vec::new()), reply))));
+                    (Answer::Apply(Ok(Vec::new()), reply), Some(error))
                 }
-                outcome => Answer::Apply(outcome, reply),
+                // A condition that does not hold is the caller's own business.
+                outcome => (Answer::Apply(outcome, reply), None),
             }
         }
-        Job::Triage(change, reply) => match triage(transaction, &change).doing(dir, writing) {
-            Ok(status) => {
-                done.triaged.push((change.time, change.id, status));
-                Answer::Triage(reply)
-            }
-            Err(error) => return Err((error, Some(Answer::Triage(reply)))),
-        },
+        Job::Triage(change, reply) => {
+            let (status, error) = split(triage::apply(transaction, &change).doing(dir, writing));
+            done.triaged.push((change.time, change.id, status));
+            (Answer::Triage(reply), error)
+        }
         Job::Expire(now, reply) => {
             let sql = "DELETE FROM documents WHERE expires IS NOT NULL AND expires <= ?";
-            match transaction.execute(sql, [now as i64]).doing(dir, writing) {
-                Ok(count) => Answer::Expire(count as u64, reply),
-                Err(error) => return Err((error, Some(Answer::Expire(0, reply)))),
-            }
+            let outcome = transaction.execute(sql, [now as i64]).doing(dir, writing);
+            let (count, error) = split(outcome);
+            (Answer::Expire(count as u64, reply), error)
         }
-        Job::Maintain(..) | Job::Flush(_) | Job::Stop => return Ok(None),
-    }))
+        Job::Maintain(..) | Job::Flush(_) | Job::Stop => return (None, None),
+    };
+    (Some(answer), error)
+}
+
+/// The value or an empty one, and the error.
+fn split<T: Default>(outcome: Result<T>) -> (T, Option<Error>) {
+    match outcome {
+        Ok(value) => (value, None),
+        Err(error) => (T::default(), Some(error)),
+    }
 }
 
 fn append(
@@ -472,39 +459,4 @@ fn new_rows(
             })
             .collect()
     })
-}
-
-fn triage(transaction: &Transaction<'_>, change: &TriageChange) -> rusqlite::Result<Status> {
-    let id = change.id.to_be_bytes();
-    let mut triage = read_triage(transaction, change.id)?.unwrap_or_default();
-    triage.status = change.status.unwrap_or(triage.status);
-    triage.by = Some(change.by.clone());
-    triage.at = Some(change.at);
-    if let Some(text) = &change.note {
-        triage.notes.push(TriageNote {
-            at: change.at,
-            by: change.by.clone(),
-            text: text.clone(),
-        });
-    }
-    transaction.execute(
-        "INSERT OR REPLACE INTO triage VALUES (?, ?, ?, ?)",
-        params![
-            id,
-            change.time as i64,
-            triage.status as i64,
-            serde_json::to_string(&triage).unwrap_or_default()
-        ],
-    )?;
-    Ok(triage.status)
-}
-
-/// What people did about a finding.
-pub(crate) fn read_triage(connection: &Connection, id: u128) -> rusqlite::Result<Option<Triage>> {
-    use rusqlite::OptionalExtension;
-    let text: Option<String> = connection
-        .prepare_cached("SELECT value FROM triage WHERE id = ?")?
-        .query_row([id.to_be_bytes()], |row| row.get(0))
-        .optional()?;
-    Ok(text.and_then(|text| serde_json::from_str(&text).ok()))
 }

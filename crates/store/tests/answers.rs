@@ -1,4 +1,5 @@
 //! Every answer of the store is compared with what a walk over the records themselves gives.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::{BTreeMap, BTreeSet};
 

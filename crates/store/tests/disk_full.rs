@@ -1,4 +1,5 @@
 //! A full disk is an error to the caller and never damage.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::path::Path;
 use std::process::Command;

@@ -1,4 +1,5 @@
 //! What was acknowledged is there once, whatever happens to the process, the disk or the clock.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::HashSet;
 use std::io::{BufRead, BufReader};

@@ -114,7 +114,7 @@ pub fn records(plan: Plan) -> Records {
     for number in 0..plan.workloads.max(1) {
         let word = WORDS[number % WORDS.len()];
         let name = format!("{word}-{}", number / WORDS.len());
-        let pods = (0..1 + records.below(8))
+        let pods = (0..=records.below(8))
             .map(|_| {
                 let (hash, suffix) = (records.letters(10), records.letters(5));
                 let node = format!("node-{:03}", records.below(NODES));
@@ -329,7 +329,9 @@ impl Records {
             fields,
             lineage,
             why: Some(why),
-            policy: (rule % 3 == 0).then(|| format!("policy-{}", rule % 7)),
+            policy: rule
+                .is_multiple_of(3)
+                .then(|| format!("policy-{}", rule % 7)),
             actions: denied
                 .then(|| Action {
                     kind: "deny".to_owned(),

@@ -321,8 +321,8 @@ fn event(
     keys: &BTreeMap<&str, &str>,
     flag: FlagValue<'_>,
 ) -> Result<EventBuf, String> {
-    let kind =
-        kind_of(name).ok_or_else(|| format!("there is no event `{name}`; see `vedette event-types`"))?;
+    let kind = kind_of(name)
+        .ok_or_else(|| format!("there is no event `{name}`; see `vedette event-types`"))?;
     let info = kind.info().expect("kind_of gives known types");
     let is_exec = matches!(name, "execve" | "execveat");
     if let Some(key) = keys.keys().find(|key| {

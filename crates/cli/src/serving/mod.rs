@@ -12,9 +12,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use vedette_history::{History, State};
-use vedette_server::{
-    Config, FirstStart, Log, Network, OidcConfig, Parts, Role, Server, Targets, Tls,
-};
+use vedette_server::{Config, Log, Network, OidcConfig, Parts, Role, Server, Targets, Tls};
 use vedette_store::Store;
 
 use crate::rulefiles;
@@ -131,11 +129,10 @@ pub(crate) fn read_secret(path: &Path) -> anyhow::Result<String> {
         .to_owned())
 }
 
-/// A server that listens, and what the first start made.
+/// A server that listens.
 pub(crate) struct Ready {
     pub(crate) server: Server,
     pub(crate) store: Store,
-    pub(crate) first: Option<FirstStart>,
 }
 
 /// Opens the store, takes recordings in, begins to listen.
@@ -174,11 +171,7 @@ pub(crate) fn open(options: &Options) -> anyhow::Result<Ready> {
         log: Log::default(),
     };
     let server = Server::bind(config, parts)?;
-    Ok(Ready {
-        server,
-        store,
-        first,
-    })
+    Ok(Ready { server, store })
 }
 
 /// Writes a file that only its owner may read.

@@ -55,7 +55,11 @@ pub(crate) fn ingest(listener: TcpListener) -> Arc<Mutex<Vec<Value>>> {
                     "{head:?}"
                 );
                 let mut lines = into.lock().unwrap();
-                for line in String::from_utf8(body).unwrap().lines().filter(|_| is_ingest) {
+                for line in String::from_utf8(body)
+                    .unwrap()
+                    .lines()
+                    .filter(|_| is_ingest)
+                {
                     lines.push(serde_json::from_str(line).unwrap());
                 }
                 drop(lines);

@@ -1,3 +1,5 @@
+//! The filter language: what parses, what it means, and that the plan for a database says the same.
+
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;

@@ -80,6 +80,8 @@ impl Cell {
                 mount -t overlay cell -o $options room/merged
             mkdir -p room/merged/dev/shm
             mount -t tmpfs shm room/merged/dev/shm
+            # a shell gives its background jobs /dev/null to read
+            mknod -m 666 room/merged/dev/null c 1 3 || :
             mount -t proc proc room/merged/proc
             mount -o bind vol room/merged/vol
             cd room/merged

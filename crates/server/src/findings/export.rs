@@ -148,7 +148,10 @@ fn write(
         Format::Ndjson => String::new(),
     };
     let (mut written, mut why) = (0, None);
-    while !nothing {
+    loop {
+        if nothing {
+            break;
+        }
         let page = match app.history.findings(&query) {
             Ok(page) => page,
             Err(error) => {

@@ -14,10 +14,10 @@ use vedette_history::{
 use super::{each_part, fold_parts, severities};
 use crate::columns::{Codes, Dictionary};
 use crate::failure::Doing;
-use crate::part::Part;
+use crate::part::{Part, PlaceTally};
 use crate::scan::{Budget, Mask, NO, Needle, YES};
 use crate::shared::Shared;
-use crate::table::{self, ACTION, FACETS, KIND, SEVERITY, Table};
+use crate::table::{self, ACTION, FACETS, KIND, PLACE_COLUMN, SEVERITY, Table};
 
 /// How many of the rows that pass have each value.
 fn tally(
@@ -36,6 +36,9 @@ fn tally(
     counts
 }
 
+/// The values of a column, and per bucket with rows how many have each.
+type OverTime = (Arc<Dictionary>, Vec<(usize, Vec<u32>)>);
+
 /// Per bucket, how many rows that pass have each value of `column`, with the values.
 fn over_time(
     needle: &Needle<'_>,
@@ -43,7 +46,7 @@ fn over_time(
     column: usize,
     starts: &[u64],
     budget: &Budget,
-) -> io::Result<(Arc<Dictionary>, Vec<(usize, Vec<u32>)>)> {
+) -> io::Result<OverTime> {
     let dictionary = part.dictionary(column)?;
     let (from, to, mask) = needle.select(part, budget)?;
     let mut out = Vec::new();
@@ -271,14 +274,6 @@ fn facet_values(sums: FxHashMap<&str, u64>, limit: usize) -> Vec<FacetValue> {
     values
 }
 
-/// Counts of a place in one part.
-#[derive(Clone, Copy, Default)]
-struct Here {
-    counts: [u32; 5],
-    denied: u32,
-    last_row: u32,
-}
-
 /// Counts of a place in several parts.
 struct Sum {
     counts: [u64; 5],
@@ -301,7 +296,7 @@ pub(crate) fn places(
         Sums::default,
         |mut sums, part| {
             let (dictionary, heres) = places_in(&needle, part, &budget)?;
-            for (value, here) in dictionary.values.iter().zip(heres) {
+            for (value, here) in dictionary.values.iter().zip(heres.iter()) {
                 if here.counts == [0; 5] {
                     continue;
                 }
@@ -375,13 +370,32 @@ fn places_in(
     needle: &Needle<'_>,
     part: &Part,
     budget: &Budget,
-) -> io::Result<(Arc<Dictionary>, Vec<Here>)> {
-    let column = Table::Findings.place();
-    let dictionary = part.dictionary(column)?;
+) -> io::Result<(Arc<Dictionary>, Arc<Vec<PlaceTally>>)> {
+    let dictionary = part.dictionary(PLACE_COLUMN)?;
     let (from, to, mask) = needle.select(part, budget)?;
-    if from == to || matches!(mask, Mask::All(NO)) {
-        return Ok((dictionary, Vec::new()));
-    }
+    let tallies = if from == to || matches!(mask, Mask::All(NO)) {
+        Arc::default()
+    } else if to - from == part.rows() && matches!(mask, Mask::All(YES)) {
+        part.place_tallies(|| tally_places(part, dictionary.values.len(), from, to, &mask))?
+    } else {
+        Arc::new(tally_places(
+            part,
+            dictionary.values.len(),
+            from,
+            to,
+            &mask,
+        )?)
+    };
+    Ok((dictionary, tallies))
+}
+
+fn tally_places(
+    part: &Part,
+    values: usize,
+    from: usize,
+    to: usize,
+    mask: &Mask,
+) -> io::Result<Vec<PlaceTally>> {
     let rows = to - from;
     let per_row = |column: usize, table: &[u8]| -> io::Result<Vec<u8>> {
         let mut out = vec![0; rows];
@@ -399,22 +413,22 @@ fn places_in(
         .iter()
         .map(|value| u8::from(is_denial(value)))
         .collect();
-    let mut heres = vec![Here::default(); dictionary.values.len()];
-    let places = part.codes(column)?;
+    let mut tallies = vec![PlaceTally::default(); values];
+    let places = part.codes(PLACE_COLUMN)?;
     let bytes = mask.bytes(0, rows);
     places.visit(from, rows, bytes, |index, place| {
-        let here = &mut heres[place];
+        let tally = &mut tallies[place];
         // A rank is less than five; the remainder tells the compiler.
-        here.counts[usize::from(ranks[index]) % 5] += 1;
-        here.last_row = (from + index) as u32;
+        tally.counts[usize::from(ranks[index]) % 5] += 1;
+        tally.last_row = (from + index) as u32;
     });
     if denies.contains(&1) {
         let denies = per_row(ACTION, &denies)?;
         places.visit(from, rows, bytes, |index, place| {
-            heres[place].denied += u32::from(denies[index]);
+            tallies[place].denied += u32::from(denies[index]);
         });
     }
-    Ok((dictionary, heres))
+    Ok(tallies)
 }
 
 /// Whether a value of the actions' column says that the event was denied.

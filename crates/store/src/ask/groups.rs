@@ -15,7 +15,7 @@ use crate::failure::Doing;
 use crate::part::Part;
 use crate::scan::{Budget, Mask, NO, Needle};
 use crate::shared::Shared;
-use crate::table::{self, RULE, SEVERITY, Table};
+use crate::table::{self, PLACE_COLUMN, RULE, SEVERITY, Table};
 
 /// A group within one part.
 #[derive(Clone, Copy)]
@@ -151,11 +151,10 @@ fn in_part(needle: &Needle<'_>, part: &Part, budget: &Budget) -> io::Result<InPa
     if from == to || matches!(mask, Mask::All(NO)) {
         return Ok(out);
     }
-    let place = Table::Findings.place();
     // Places are finer than workloads: number the workloads.
     let mut numbers: FxHashMap<Place, u32> = FxHashMap::default();
     let workload_of: Vec<u32> = part
-        .dictionary(place)?
+        .dictionary(PLACE_COLUMN)?
         .values
         .iter()
         .map(|value| {
@@ -168,7 +167,11 @@ fn in_part(needle: &Needle<'_>, part: &Part, budget: &Budget) -> io::Result<InPa
     workloads.sort_unstable_by_key(|(_, number)| *number);
     out.workloads = workloads.into_iter().map(|(place, _)| place).collect();
     let severities = severities(&*part.dictionary(SEVERITY)?);
-    let (rules, places, severity) = (part.codes(RULE)?, part.codes(place)?, part.codes(SEVERITY)?);
+    let (rules, places, severity) = (
+        part.codes(RULE)?,
+        part.codes(PLACE_COLUMN)?,
+        part.codes(SEVERITY)?,
+    );
     let mut groups: FxHashMap<(u32, u32), Here> = FxHashMap::default();
     rules.visit(from, to - from, mask.bytes(0, to - from), |index, rule| {
         let row = from + index;

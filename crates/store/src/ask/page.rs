@@ -15,7 +15,7 @@ use crate::part::Part;
 use crate::scan::{Budget, MAYBE, Mask, NO, Needle, Reader, YES};
 use crate::shared::Shared;
 use crate::table::Table;
-use crate::writer::read_triage;
+use crate::triage;
 
 /// A row that passes.
 #[derive(Clone, Copy, Debug)]
@@ -331,7 +331,7 @@ pub(crate) fn stored_finding(
     let id = part.id(row).doing(&shared.dir, reading)?;
     let triage = if shared.is_triaged(id) {
         let connection = shared.reader()?;
-        read_triage(&connection, id)
+        triage::read(&connection, id)
             .doing(&shared.dir, reading)?
             .unwrap_or_default()
     } else {

@@ -14,7 +14,7 @@ use crate::failure::Doing;
 use crate::part::Part;
 use crate::scan::{Budget, Mask, NO, Needle};
 use crate::shared::Shared;
-use crate::table::{self, KIND, SESSION, Table, USER};
+use crate::table::{self, KIND, PLACE_COLUMN, SESSION, Table, USER};
 
 /// How long before the first activity of a session the request that opened it may have been made.
 const OPENED_BEFORE: u64 = 60_000_000_000;
@@ -106,8 +106,8 @@ fn in_part(needle: &Needle<'_>, part: &Part, budget: &Budget) -> io::Result<Vec<
             }
         },
     );
-    let places = part.dictionary(Table::Activity.place())?;
-    let place = part.codes(Table::Activity.place())?;
+    let places = part.dictionary(PLACE_COLUMN)?;
+    let place = part.codes(PLACE_COLUMN)?;
     dictionary
         .values
         .iter()

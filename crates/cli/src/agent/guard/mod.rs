@@ -11,7 +11,7 @@ mod report;
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use anyhow::Context;
 use rustix::thread::CapabilitySet;
@@ -245,11 +245,8 @@ impl Stage for Policies {
     }
 
     fn idle(&mut self, emit: &mut Emit) {
-        loop {
-            match self.findings.try_recv() {
-                Ok(finding) => emit.finding(finding),
-                Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
-            }
+        while let Ok(finding) = self.findings.try_recv() {
+            emit.finding(finding);
         }
     }
 

@@ -51,7 +51,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
             match request {
                 Request::Get(path) => writeln!(out, "   GET {path}")?,
                 Request::Post { path, content } => {
-                    writeln!(out, "   POST {path} content={content}")?
+                    writeln!(out, "   POST {path} content={content}")?;
                 }
                 Request::Exec(command) => writeln!(out, "   POST /exec command={command}")?,
             }
