@@ -2,13 +2,11 @@
 
 CARGO ?= cargo
 # What the build and the tests use beyond Rust; looked for by command so that other distributions are left alone.
-PACKAGES := gcc make clang llvm libelf-dev zlib1g-dev pkg-config zstd python3
-PACKAGES := gcc make clang llvm libelf-dev zlib1g-dev pkg-config zstd python3 python3-venv valgrind
+PACKAGES := gcc make clang llvm libelf-dev zlib1g-dev pkg-config zstd python3 python3-venv
 
 # What the demo runs live besides, and what the tests do: container runtimes, a reader of captures.
 DEMO_PACKAGES := runc
-TEST_PACKAGES := busybox-static containerd iproute2 podman runc sysdig valgrind
-TEST_PACKAGES := busybox-static chromium containerd podman runc sysdig valgrind
+TEST_PACKAGES := busybox-static chromium containerd iproute2 podman runc sysdig valgrind
 
 .PHONY: help setup demo test lint bench bench-live fuzz build
 

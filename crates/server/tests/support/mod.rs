@@ -56,7 +56,7 @@ pub fn start_on(memory: Arc<Memory>, config: Config, change: impl FnOnce(&mut Pa
         stops: None,
         policies: None,
         log: Log::new(Box::new(move |line| {
-            sink.lock().unwrap().push(line.to_owned())
+            sink.lock().unwrap().push(line.to_owned());
         })),
     };
     change(&mut parts);
