@@ -22,13 +22,15 @@ done
 mount --make-rprivate /
 # From here on /proc speaks of this process namespace, which `unshare --net` below relies on.
 mount -t proc proc /proc
-# What the node and its containers write lies in memory and goes with the mount namespace.
+# What the node and its containers write lies in memory and goes with the mount namespace. The images go there too: only
+# where all layers are on one file system do the files of an overlay have its device number, as on real nodes.
 mount -t tmpfs -o size=512m,mode=755 range "$stage/memory"
+cp -a "$stage/images" "$stage/memory/images"
 overlay() { # image, name, mount point
   mkdir -p "$stage/memory/$2/upper" "$stage/memory/$2/work" "$3"
-  chmod --reference="$stage/images/$1" "$stage/memory/$2/upper"
+  chmod --reference="$stage/memory/images/$1" "$stage/memory/$2/upper"
   mount -t overlay overlay \
-    -o "lowerdir=$stage/images/$1,upperdir=$stage/memory/$2/upper,workdir=$stage/memory/$2/work" "$3"
+    -o "lowerdir=$stage/memory/images/$1,upperdir=$stage/memory/$2/upper,workdir=$stage/memory/$2/work" "$3"
 }
 overlay node node "$root"
 mount -t proc proc "$root/proc"
