@@ -24,7 +24,7 @@ const MAX_SECRET: u64 = 4096;
 #[derive(clap::Args)]
 pub(crate) struct Options {
     /// Directory that holds everything the server keeps; made when it is not there
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", default_value = "/var/lib/vedette")]
     pub(crate) data: PathBuf,
     /// Address and port to listen on
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8765")]
