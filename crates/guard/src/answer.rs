@@ -359,20 +359,24 @@ impl Shared {
             return;
         }
         let execute = waiting.event.mask().contains(MaskFlags::FAN_OPEN_EXEC_PERM);
+        let facts = self.inspect.inspect(file);
         let entry = self
             .table
             .read()
             .unwrap_or_else(PoisonError::into_inner)
-            .find(pid, meta.st_dev);
+            .find(
+                pid,
+                facts.as_ref().map_or(meta.st_dev, |facts| facts.device),
+            );
         let Some(entry) = entry else {
             self.answer(waiting, true);
             return;
         };
-        let Ok(facts) = self.inspect.inspect(file) else {
+        let Ok(facts) = facts else {
             self.unknown(waiting);
             return;
         };
-        let source = source(facts.source, meta.st_dev == entry.root_dev);
+        let source = source(facts.source, facts.device == entry.root_dev);
         if !execute && (!facts.regular || !source.is_drift()) {
             // nothing that comes with the image is ever refused to be read
             self.pass(waiting, &entry, source, facts.regular);

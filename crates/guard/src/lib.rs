@@ -35,6 +35,9 @@ pub struct FileFacts {
     /// Where it comes from, without regard to whose root file system it is on: another container's image, or an overlay
     /// that a process mounted for itself, is [`Source::Image`] here.
     pub source: Source,
+    /// Device of the file system that it was opened on, as `stat(2)` gives it for that file system's root. `stat` of the
+    /// file itself says otherwise where an overlay's layers lie on several file systems.
+    pub device: u64,
     /// No name is left.
     pub deleted: bool,
     /// A regular file.

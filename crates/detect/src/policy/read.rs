@@ -1,6 +1,7 @@
 //! Policies from YAML. A policy with an error is left out and told; the others hold.
 
 use vedette_event::Priority;
+use vedette_rules::diagnostic::closest;
 use vedette_yaml::{Node, Span};
 
 use super::drift::{Reaction, Source};
@@ -136,10 +137,8 @@ impl Reader<'_> {
         for (key, _) in entries {
             let name = key.as_str().unwrap_or_default();
             if !keys.contains(&name) {
-                let near = keys.iter().min_by_key(|k| distance(k, name));
-                let hint = near
-                    .filter(|k| distance(k, name) <= 3)
-                    .map_or(String::new(), |k| format!("; did you mean `{k}`?"));
+                let hint = closest(name, keys.iter().copied())
+                    .map_or(String::new(), |near| format!("; did you mean `{near}`?"));
                 self.fatal(
                     key.span,
                     format!("{what} has no `{name}`{hint} (it has {})", keys.join(", ")),
@@ -633,20 +632,4 @@ fn days(year: i64, month: i64, day: i64) -> i64 {
     let doy = (153 * (month + if month > 2 { -3 } else { 9 }) + 2) / 5 + day - 1;
     let doe = yoe * 365 + yoe / 4 - yoe / 100 + doy;
     era * 146_097 + doe - 719_468
-}
-
-/// Edit distance, for suggestions among a dozen short words.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().take(32).collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, ca) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, cb) in b.iter().enumerate() {
-            let cost = diagonal + usize::from(ca != *cb);
-            diagonal = row[j + 1];
-            row[j + 1] = cost.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
 }

@@ -36,6 +36,16 @@ fn libraries(program: &Path) -> Vec<PathBuf> {
 impl Cell {
     /// Starts one with this test program as `/bin/probe`. `None`, with a line that says why, where that cannot be done.
     pub(crate) fn start() -> Option<Self> {
+        Self::with_layers("together")
+    }
+
+    /// The same with the image's layer and the writable one on file systems of their own, as where a node keeps images on
+    /// a disk of their own: `stat` then gives their files other devices than the overlay's.
+    pub(crate) fn start_apart() -> Option<Self> {
+        Self::with_layers("apart")
+    }
+
+    fn with_layers(layers: &str) -> Option<Self> {
         static NUMBER: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let base = std::env::temp_dir().join(format!("cell-{}-{number}", std::process::id()));
@@ -74,6 +84,7 @@ impl Cell {
             mkdir room
             mount -t tmpfs room room
             mkdir room/lower room/upper room/work room/merged
+            if [ "$2" = apart ]; then mount -t tmpfs lower room/lower; fi
             cp -a stage/. room/lower/
             options=lowerdir=room/lower,upperdir=room/upper,workdir=room/work
             mount -t overlay cell -o $options,metacopy=on,redirect_dir=on room/merged 2>/dev/null ||
@@ -92,6 +103,7 @@ impl Cell {
         let child = Command::new("unshare")
             .args(["-m", "--propagation", "private", "sh", "-c", script, "sh"])
             .arg(&base)
+            .arg(layers)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .stdin(Stdio::null())

@@ -20,7 +20,8 @@ struct Facts(Inspector);
 
 impl Inspect for Facts {
     fn inspect(&self, file: BorrowedFd<'_>) -> std::io::Result<FileFacts> {
-        let bits = self.0.inspect(file)?.origin.0;
+        let seen = self.0.inspect(file)?;
+        let bits = seen.origin.0;
         let source = if bits & (Origin::LOWER | Origin::META) != 0 {
             Source::Image
         } else if bits & Origin::UPPER != 0 {
@@ -34,6 +35,7 @@ impl Inspect for Facts {
         };
         Ok(FileFacts {
             source,
+            device: seen.device(),
             deleted: bits & Origin::DELETED != 0,
             regular: bits & Origin::REGULAR != 0,
         })
@@ -200,6 +202,44 @@ fn a_refusal_is_an_error_and_a_finding() {
         refusal.decision.reason,
         "/tmp/busybox was written after the container started"
     );
+}
+
+/// Where the layers lie apart, the image's programs still are the image's, and dropped ones are not.
+#[test]
+fn layers_on_file_systems_of_their_own() {
+    for behind in [false, true] {
+        let mechanism = if behind {
+            Mechanism::Kill
+        } else {
+            Mechanism::Inspect
+        };
+        let Some(mut guard) = start(mechanism) else {
+            return;
+        };
+        let Some(cell) = Cell::start_apart() else {
+            return;
+        };
+        let Some((gate, refusals)) = open(&guard, Settings::default()) else {
+            return;
+        };
+        cell.run("cp /bin/busybox /tmp/busybox", false);
+        if behind {
+            let namespace = mount_namespace(cell.pid()).unwrap();
+            guard
+                .bind(Some(namespace), cell.group(), &deny(cell.root_dev()))
+                .unwrap();
+        }
+        gate.admit(&container(&cell, &effective(DENY, ""))).unwrap();
+        let output = cell.run("/bin/busybox echo IMAGE; /tmp/busybox echo DROPPED", false);
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(said.contains("IMAGE"), "kills behind: {behind}; {output:?}");
+        assert!(
+            !said.contains("DROPPED"),
+            "kills behind: {behind}; {output:?}"
+        );
+        let refusal = expect(&refusals, |r| r.path == "/tmp/busybox").unwrap();
+        assert_eq!(refusal.source, Source::Written);
+    }
 }
 
 /// Known-bad files are refused by hash and by name, also when they came with the image.

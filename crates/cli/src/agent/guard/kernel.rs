@@ -44,9 +44,11 @@ pub(super) struct Facts(pub(super) Inspector);
 
 impl Inspect for Facts {
     fn inspect(&self, file: BorrowedFd<'_>) -> io::Result<FileFacts> {
-        let origin = self.0.inspect(file)?.origin;
+        let seen = self.0.inspect(file)?;
+        let origin = seen.origin;
         Ok(FileFacts {
             source: source(origin),
+            device: seen.device(),
             deleted: origin.0 & Origin::DELETED != 0,
             regular: origin.0 & Origin::REGULAR != 0,
         })
