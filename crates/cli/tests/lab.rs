@@ -143,13 +143,23 @@ fn the_table_is_the_workshops() {
 }
 
 #[test]
-fn the_shipped_recording_holds_the_whole_attack() {
-    let recording = root().join("lab/recordings/playground.scap.gz");
-    let output = vedette(&["lab", "judge", "-o", "json", recording.to_str().unwrap()]);
-    let outcomes = json(&output);
-    assert_eq!(outcomes["steps"].as_array().unwrap().len(), 10);
-    assert_eq!(unexpected(&outcomes), Vec::<String>::new());
-    assert_eq!(output.status.code(), Some(0));
+fn the_shipped_recordings_hold_the_whole_attack() {
+    for profile in Profile::ALL {
+        let recording = root().join(format!("lab/recordings/{}.scap.gz", profile.name()));
+        let output = vedette(&[
+            "lab",
+            "judge",
+            "-p",
+            profile.name(),
+            "-o",
+            "json",
+            recording.to_str().unwrap(),
+        ]);
+        let outcomes = json(&output);
+        assert_eq!(outcomes["steps"].as_array().unwrap().len(), 10);
+        assert_eq!(unexpected(&outcomes), Vec::<String>::new());
+        assert_eq!(output.status.code(), Some(0));
+    }
 }
 
 #[test]

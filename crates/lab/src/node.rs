@@ -207,9 +207,10 @@ impl Node {
     }
 }
 
-impl Drop for Node {
-    fn drop(&mut self) {
-        if let Some(link) = &self.announced {
+impl Node {
+    /// Ends every process of the node and removes what the kernel leaves of it. Dropping does the same.
+    pub fn end(&mut self) {
+        if let Some(link) = self.announced.take() {
             let _ = fs::remove_file(link);
         }
         let _ = self.child.kill();
@@ -224,6 +225,12 @@ impl Drop for Node {
                 std::thread::sleep(PAUSE);
             }
         }
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        self.end();
     }
 }
 

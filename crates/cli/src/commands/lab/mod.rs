@@ -16,6 +16,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use vedette_lab::{Node, Profile, Settings};
 use vedette_range::Steps;
+use vedette_sensor::{Sensor, Tier};
 
 use super::exit;
 
@@ -60,9 +61,15 @@ fn profile(name: &str) -> Result<Profile, String> {
 
 /// Says why the lab cannot run here, if so.
 fn cannot() -> anyhow::Result<Option<ExitCode>> {
-    let missing = vedette_lab::missing();
-    for missing in &missing {
-        writeln!(std::io::stderr(), "vedette: {}", missing.what)?;
+    let mut missing: Vec<String> = vedette_lab::missing()
+        .into_iter()
+        .map(|missing| missing.what)
+        .collect();
+    if missing.is_empty() && Sensor::probe().tier == Tier::Nothing {
+        missing.push("this kernel does not take the sensor; `vedette doctor` says why".to_owned());
+    }
+    for what in &missing {
+        writeln!(std::io::stderr(), "vedette: {what}")?;
     }
     Ok((!missing.is_empty()).then_some(ExitCode::from(exit::CANNOT)))
 }

@@ -16,10 +16,10 @@ const END: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(200);
 /// Most characters of the agent's complaint that are told.
 const MAX_COMPLAINT: usize = 300;
-/// A program of the image, copied and started: what prevention refuses. The service's answer is trusted here, because
-/// this only tells when the attack may begin, not what became of it.
+/// A program of the image, copied and started: what prevention refuses, while the image's own shell runs. The service's
+/// answer is trusted here, because this only tells when the attack may begin, not what became of it.
 const CANARY: &str =
-    "cp /bin/busybox /tmp/busybox; /tmp/busybox true && echo ran; rm -f /tmp/busybox";
+    "echo alive; cp /bin/busybox /tmp/busybox; /tmp/busybox true && echo ran; rm -f /tmp/busybox";
 
 /// An agent that prevents. It ends when this is dropped.
 pub(super) struct Prevention {
@@ -54,7 +54,7 @@ impl Prevention {
         };
         let deadline = Instant::now() + PATIENCE;
         while Instant::now() < deadline && !matches!(prevention.agent.try_wait(), Ok(Some(_))) {
-            if gate.exec(CANARY).is_ok_and(|answer| answer.is_empty()) {
+            if gate.exec(CANARY).is_ok_and(|answer| answer.trim() == "alive") {
                 return Ok(Ok(prevention));
             }
             std::thread::sleep(PAUSE);

@@ -126,7 +126,7 @@ impl<'a> Watch<'a> {
                     Live::Event(event) => {
                         ready.store(true, Relaxed);
                         self.event(&event)?;
-                        if self.judge.ended(self.last) {
+                        if self.finished() {
                             until.stop();
                         }
                     }
@@ -143,6 +143,11 @@ impl<'a> Watch<'a> {
             recording.finish()?;
         }
         Ok(())
+    }
+
+    /// Whether the end of the last step was seen.
+    pub(super) fn finished(&self) -> bool {
+        self.judge.ended(self.last)
     }
 
     /// The verdicts.
