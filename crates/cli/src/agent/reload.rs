@@ -256,11 +256,32 @@ fn drain(from: &mut impl Read) {
     while from.read(&mut room).is_ok_and(|n| n > 0) {}
 }
 
+/// The files and directories of policies and of lists of known-bad files.
+fn guarded(config: &Config) -> impl Iterator<Item = &PathBuf> {
+    config
+        .guard
+        .iter()
+        .flat_map(|guard| guard.policies.iter().chain(&guard.feeds))
+}
+
 /// Stands for the content of rules and configuration.
 fn fingerprint(config: &Config, texts: &Texts) -> u64 {
     let mut hasher = DefaultHasher::new();
     texts.hash(&mut hasher);
     format!("{config:?}").hash(&mut hasher);
+    // policies and lists by size and time: a list can be large
+    for path in guarded(config) {
+        let mut files = vec![path.clone()];
+        if path.is_dir() {
+            let _ = crate::rulefiles::walk(path, &mut files);
+            files.sort();
+        }
+        for file in files {
+            let meta = file.metadata().ok();
+            let when = meta.map(|meta| (meta.len(), meta.modified().ok()));
+            (file, when).hash(&mut hasher);
+        }
+    }
     hasher.finish()
 }
 
@@ -278,7 +299,7 @@ fn places(origin: &Origin, config: &Config) -> BTreeSet<PathBuf> {
         add_file(file);
     }
     let mut dirs = Vec::new();
-    for path in &config.rules {
+    for path in config.rules.iter().chain(guarded(config)) {
         if path.is_dir() {
             dirs.push(path.clone());
         } else {

@@ -4,12 +4,14 @@
 //! and malware can be prevented, not only reported: [`drift::Effective::decide`] is the one place that decides, for every
 //! mechanism. `docs/policies.md` is the reference of the YAML.
 
+mod date;
 pub mod drift;
 pub mod feed;
 mod read;
 pub mod respond;
 pub mod scope;
 pub mod script;
+mod selector;
 
 use std::sync::Arc;
 

@@ -4,8 +4,10 @@ use vedette_event::Priority;
 use vedette_rules::diagnostic::closest;
 use vedette_yaml::{Node, Span};
 
+use super::date::seconds;
 use super::drift::{Reaction, Source};
-use super::scope::{Requirement, Scope};
+use super::scope::Scope;
+use super::selector::{requirement, split_selector};
 use super::{ActionKind, Detectors, Exception, Mode, PathPattern, Policy, RuleSelection};
 
 /// Most policies of one file; every event of a container is held against all that match it.
@@ -549,87 +551,4 @@ impl Reader<'_> {
         }
         found
     }
-}
-
-/// Splits a selector at the commas outside parentheses.
-fn split_selector(text: &str) -> Vec<&str> {
-    let (mut depth, mut from, mut out) = (0i32, 0, Vec::new());
-    for (at, c) in text.char_indices() {
-        match c {
-            '(' => depth += 1,
-            ')' => depth -= 1,
-            ',' if depth == 0 => {
-                out.push(text[from..at].trim());
-                from = at + 1;
-            }
-            _ => {}
-        }
-    }
-    out.push(text[from..].trim());
-    out
-}
-
-fn requirement(text: &str) -> Option<Requirement> {
-    let plain = |key: &str| {
-        let key = key.trim();
-        (!key.is_empty() && !key.contains([' ', '(', ')', '=', '!', ','])).then(|| key.to_owned())
-    };
-    let set = |rest: &str| -> Option<Vec<String>> {
-        let inner = rest.trim().strip_prefix('(')?.strip_suffix(')')?;
-        Some(inner.split(',').map(|v| v.trim().to_owned()).collect())
-    };
-    if let Some((key, rest)) = text.split_once(" notin") {
-        return Some(Requirement::NotIn(plain(key)?, set(rest)?));
-    }
-    if let Some((key, rest)) = text.split_once(" in ") {
-        return Some(Requirement::In(plain(key)?, set(rest)?));
-    }
-    if let Some((key, value)) = text.split_once("!=") {
-        return Some(Requirement::NotIn(
-            plain(key)?,
-            vec![value.trim().to_owned()],
-        ));
-    }
-    if let Some((key, value)) = text.split_once('=') {
-        let value = value.strip_prefix('=').unwrap_or(value);
-        return Some(Requirement::In(plain(key)?, vec![value.trim().to_owned()]));
-    }
-    match text.strip_prefix('!') {
-        Some(key) => Some(Requirement::Missing(plain(key)?)),
-        None => Some(Requirement::Exists(plain(text)?)),
-    }
-}
-
-/// Seconds since the Unix epoch of a date or a date and time in UTC.
-fn seconds(text: &str) -> Option<i64> {
-    let (date, time) = match text.split_once(['T', ' ']) {
-        Some((date, time)) => (date, time.strip_suffix('Z')?),
-        None => (text, "00:00:00"),
-    };
-    let numbers = |text: &str, by: char| -> Option<[i64; 3]> {
-        let parts: Vec<i64> = text
-            .split(by)
-            .map(|p| p.parse().ok())
-            .collect::<Option<_>>()?;
-        parts.try_into().ok()
-    };
-    let [year, month, day] = numbers(date, '-')?;
-    let [hour, minute, second] = numbers(time, ':')?;
-    let sound = (1970..=9999).contains(&year)
-        && (1..=12).contains(&month)
-        && (1..=31).contains(&day)
-        && (0..24).contains(&hour)
-        && (0..60).contains(&minute)
-        && (0..60).contains(&second);
-    sound.then(|| ((days(year, month, day) * 24 + hour) * 60 + minute) * 60 + second)
-}
-
-/// Days since 1970-01-01. Source: Howard Hinnant, "chrono-compatible low-level date algorithms", `days_from_civil`.
-fn days(year: i64, month: i64, day: i64) -> i64 {
-    let y = if month <= 2 { year - 1 } else { year };
-    let era = y.div_euclid(400);
-    let yoe = y - era * 400;
-    let doy = (153 * (month + if month > 2 { -3 } else { 9 }) + 2) / 5 + day - 1;
-    let doe = yoe * 365 + yoe / 4 - yoe / 100 + doy;
-    era * 146_097 + doe - 719_468
 }

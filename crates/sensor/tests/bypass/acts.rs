@@ -29,6 +29,7 @@ fn act() {
         "ptrace" => ptrace(),
         "vm_write" => vm_write(),
         "starts" => starts(),
+        "preloaded" => preloaded(),
         other => panic!("no such act: {other}"),
     }
 }
@@ -230,4 +231,15 @@ fn starts() {
         "us_each {:.1}",
         begun.elapsed().as_secs_f64() * 1e6 / f64::from(count)
     );
+}
+
+/// Whether the library that was to be preloaded is code in this process: the loader goes on without one it may not map.
+fn preloaded() {
+    let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
+    if maps
+        .lines()
+        .any(|line| line.ends_with("evil.so") && line.contains("r-xp"))
+    {
+        println!("RAN");
+    }
 }

@@ -195,7 +195,7 @@ pub(crate) const WAYS: &[Way] = &[
         5,
         "LD_PRELOAD",
         LIBRARY,
-        "LD_PRELOAD=/tmp/evil.so /bin/probe --list >/dev/null && echo RAN",
+        "CELL_ACT=preloaded LD_PRELOAD=/tmp/evil.so /bin/probe acts::act --exact --nocapture",
         MAP,
     ),
     way(

@@ -10,7 +10,7 @@ use vedette_event::{Action, Alert, Outcome};
 use vedette_guard::act::{self, ContainerGroups};
 use vedette_guard::start_ticks;
 
-use super::keeper::Board;
+use super::board::Board;
 use crate::agent::config;
 use crate::agent::log::Log;
 

@@ -1,27 +1,28 @@
 //! The thread that keeps prevention in step with the containers there are: admits new ones, follows their mounts, tells
 //! what was refused, and proves every minute that a refusal still works.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::fs::File;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use vedette_detect::policy::Policy;
-use vedette_detect::policy::drift::{Attempt, Effective, Operation, Reaction};
+use vedette_detect::policy::drift::Effective;
 use vedette_detect::policy::feed::Feed;
 use vedette_detect::policy::scope::{Workload, for_workload};
 use vedette_event::Finding;
 use vedette_guard::{Container, Error as GateError, Gate, Refusal, Settings, live_process};
-use vedette_sensor::guard::{Mechanism, Verdict};
+use vedette_sensor::guard::Mechanism;
 
-use super::answers::{Answers, target, tell};
-use super::kernel::{self, Facts, Kernel};
-use super::report::{self, Seen};
-use crate::agent::config;
+use super::answers::Answers;
+use super::board::Board;
+use super::kernel::{Facts, Kernel};
+use crate::agent::config::{self, Config};
 use crate::agent::log::Log;
+use crate::agent::privileges;
 
 /// How long the keeper waits for a message when nothing else is to be done.
 pub(crate) const PATIENCE: Duration = Duration::from_millis(100);
@@ -54,74 +55,10 @@ pub(crate) enum Command {
     End,
 }
 
-/// What the metrics say.
-#[derive(Clone, Debug)]
-pub(crate) struct Status {
-    /// `bpf_lsm`, `fanotify`, `kill` or `none`.
-    pub(crate) tier: &'static str,
-    /// The last proof.
-    pub(crate) proved: Result<(), String>,
-    /// When, in seconds since the Unix epoch.
-    pub(crate) proved_at: u64,
-    pub(crate) containers: usize,
-    pub(crate) asked: u64,
-    pub(crate) audited: u64,
-    pub(crate) expired: u64,
-    pub(crate) lost: u64,
-    pub(crate) slowest: Duration,
-    pub(crate) refused: BTreeMap<&'static str, u64>,
-    pub(crate) actions: BTreeMap<(String, &'static str), u64>,
-}
-
-/// The status, shared with the event loop.
-#[derive(Debug)]
-pub(crate) struct Board {
-    status: Mutex<Status>,
-}
-
-impl Default for Board {
-    fn default() -> Self {
-        Self {
-            status: Mutex::new(Status {
-                tier: "none",
-                proved: Err("not tried yet".to_owned()),
-                proved_at: 0,
-                containers: 0,
-                asked: 0,
-                audited: 0,
-                expired: 0,
-                lost: 0,
-                slowest: Duration::ZERO,
-                refused: BTreeMap::new(),
-                actions: BTreeMap::new(),
-            }),
-        }
-    }
-}
-
-impl Board {
-    fn lock(&self) -> MutexGuard<'_, Status> {
-        // every change is one assignment: sound even when its writer panicked
-        self.status.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(crate) fn read(&self) -> Status {
-        self.lock().clone()
-    }
-
-    pub(crate) fn count_action(&self, kind: &str, outcome: &'static str) {
-        *self
-            .lock()
-            .actions
-            .entry((kind.to_owned(), outcome))
-            .or_default() += 1;
-    }
-}
-
 /// A container that some policy is about.
-struct Kept {
-    workload: Workload,
-    effective: Arc<Effective>,
+pub(super) struct Kept {
+    pub(super) workload: Workload,
+    pub(super) effective: Arc<Effective>,
     pid: u32,
     groups: Vec<std::path::PathBuf>,
     /// Its mount table, which can be polled for changes; `None` until it is admitted.
@@ -129,23 +66,35 @@ struct Kept {
     since: Instant,
 }
 
-/// The thread's own.
-pub(crate) struct Keeper {
-    settings: config::Guard,
-    loaded: Loaded,
-    host: Arc<str>,
-    kernel: Option<Kernel>,
-    gate: Option<Gate>,
-    refusals: Receiver<Refusal>,
-    findings: SyncSender<Finding>,
-    board: Arc<Board>,
-    answers: Answers,
-    containers: HashMap<Arc<str>, Kept>,
-    untold: u64,
-    log: Log,
+/// What the thread is made of.
+pub(super) struct Parts {
+    pub(super) config: Config,
+    pub(super) settings: config::Guard,
+    pub(super) loaded: Loaded,
+    pub(super) host: Arc<str>,
+    pub(super) findings: SyncSender<Finding>,
+    pub(super) board: Arc<Board>,
+    pub(super) log: Log,
 }
 
-fn now() -> i64 {
+/// The thread's own.
+pub(crate) struct Keeper {
+    pub(super) settings: config::Guard,
+    pub(super) loaded: Loaded,
+    pub(super) host: Arc<str>,
+    pub(super) kernel: Option<Kernel>,
+    pub(super) gate: Option<Gate>,
+    pub(super) refusals: Receiver<Refusal>,
+    pub(super) findings: SyncSender<Finding>,
+    pub(super) board: Arc<Board>,
+    pub(super) answers: Answers,
+    pub(super) containers: HashMap<Arc<str>, Kept>,
+    pub(super) untold: u64,
+    pub(super) log: Log,
+}
+
+/// Seconds since the Unix epoch.
+pub(super) fn now() -> i64 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |d| d.as_secs() as i64)
@@ -153,20 +102,12 @@ fn now() -> i64 {
 
 impl Keeper {
     /// Starts the thread, and waits until it has loaded what it needs privileges for.
-    pub(super) fn start(
-        settings: config::Guard,
-        loaded: Loaded,
-        host: Arc<str>,
-        commands: Receiver<Command>,
-        findings: SyncSender<Finding>,
-        board: Arc<Board>,
-        log: Log,
-    ) -> anyhow::Result<()> {
+    pub(super) fn start(parts: Parts, commands: Receiver<Command>) -> anyhow::Result<()> {
         let (ready, begun) = sync_channel::<()>(1);
         std::thread::Builder::new()
             .name("keeper".into())
             .spawn(move || {
-                let mut keeper = Self::new(settings, loaded, host, findings, board, log);
+                let mut keeper = Self::new(parts);
                 let _ = ready.send(());
                 keeper.run(&commands);
             })
@@ -176,53 +117,50 @@ impl Keeper {
             .context("the thread of the policies ended early")
     }
 
-    fn new(
-        settings: config::Guard,
-        loaded: Loaded,
-        host: Arc<str>,
-        findings: SyncSender<Finding>,
-        board: Arc<Board>,
-        log: Log,
-    ) -> Self {
+    fn new(parts: Parts) -> Self {
+        let Parts {
+            config,
+            settings,
+            loaded,
+            host,
+            findings,
+            board,
+            log,
+        } = parts;
         let prevents = loaded.policies.iter().any(|policy| policy.detects());
-        let kernel = if prevents {
-            Kernel::start()
-        } else {
-            Err(vedette_sensor::guard::Error::Object(
-                "policy that asks for it",
-            ))
-        };
-        let mut kernel = match kernel {
-            Ok(kernel) => Some(kernel),
-            Err(error) => {
-                if prevents {
-                    log.error(
-                        "nothing can be prevented on this machine",
-                        &[("error", &error)],
-                    );
-                }
-                None
+        let mut kernel = None;
+        if prevents {
+            match Kernel::start() {
+                Ok(started) => kernel = Some(started),
+                Err(error) => log.error(
+                    "nothing can be prevented on this machine",
+                    &[("error", &error)],
+                ),
             }
-        };
+        }
+        if let Some(kernel) = &mut kernel {
+            if let Err(error) = kernel.watch_calls() {
+                log.error("libraries and memory are not watched", &[("error", &error)]);
+            }
+            if settings.keep_on_death
+                && let Err(error) = keep(kernel)
+            {
+                log.error("the hooks will end with the agent", &[("error", &error)]);
+            }
+        }
+        // the gate's threads inherit what is left
+        if config.drop_privileges
+            && let Err(error) = privileges::drop_to(&config, super::needs())
+        {
+            let error = format!("{error:#}");
+            log.warn("privileges are kept", &[("error", &error)]);
+        }
         let (sink, refusals) = sync_channel(REFUSALS);
         let gate = kernel
             .as_ref()
             .and_then(|kernel| open(kernel, &settings, &loaded, sink, &log));
         if let Some(kernel) = &mut kernel {
             kernel.set_gate_in_front(gate.is_some());
-            if let Err(error) = kernel.watch_calls() {
-                log.error("libraries and memory are not watched", &[("error", &error)]);
-            }
-            if settings.keep_on_death {
-                let dir = std::path::Path::new("/sys/fs/bpf/vedette-guard");
-                let _ = std::fs::remove_dir_all(dir);
-                if let Err(error) = std::fs::create_dir_all(dir)
-                    .map_err(|e| e.to_string())
-                    .and_then(|()| kernel.outlive(dir).map_err(|e| e.to_string()))
-                {
-                    log.error("the hooks will end with the agent", &[("error", &error)]);
-                }
-            }
         }
         let tier = match (&kernel, &gate) {
             (Some(kernel), _) if kernel.mechanism() == Mechanism::Refuse => "bpf_lsm",
@@ -472,127 +410,6 @@ impl Keeper {
         }
     }
 
-    /// Turns what was decided since the last call into findings.
-    fn tell(&mut self) {
-        while let Ok(refusal) = self.refusals.try_recv() {
-            self.refusal(&refusal);
-        }
-        let mut attempts = Vec::new();
-        if let Some(kernel) = &mut self.kernel {
-            kernel.poll(|id, attempt| attempts.push((id, attempt)));
-        }
-        for (id, attempt) in attempts {
-            self.attempt(&id, &attempt);
-        }
-    }
-
-    fn refusal(&mut self, refusal: &Refusal) {
-        let Some(kept) = self.containers.get(&refusal.container) else {
-            return;
-        };
-        let comm = std::fs::read_to_string(format!("/proc/{}/comm", refusal.pid));
-        let workload = kept.workload.clone();
-        let comm = comm.unwrap_or_default();
-        self.found(&Seen {
-            time: refusal.time,
-            pid: refusal.pid,
-            parent: 0,
-            comm: comm.trim_end(),
-            operation: refusal.operation,
-            source: refusal.source,
-            path: &refusal.path,
-            process: &refusal.process,
-            decision: &refusal.decision,
-            mechanism: "fanotify",
-            stopped: refusal.refused,
-            workload: &workload,
-        });
-    }
-
-    fn attempt(&mut self, id: &Arc<str>, attempt: &vedette_sensor::guard::Attempt) {
-        let Some(kept) = self.containers.get(id) else {
-            return;
-        };
-        let operation = kernel::operation(attempt.hook);
-        let source = if operation == Operation::Inject {
-            vedette_detect::policy::drift::Source::Image
-        } else {
-            // the kernel side has settled whose root file system it is on: what it tells is drift
-            match kernel::source(attempt.origin) {
-                vedette_detect::policy::drift::Source::Image => {
-                    vedette_detect::policy::drift::Source::Volume
-                }
-                found => found,
-            }
-        };
-        let path = String::from_utf8_lossy(&attempt.path).into_owned();
-        let process = std::fs::read_link(format!("/proc/{}/exe", attempt.pid))
-            .map(|path| path.to_string_lossy().into_owned())
-            .unwrap_or_default();
-        let mut decision = kept.effective.decide(
-            &Attempt {
-                operation,
-                source,
-                deleted: attempt.origin.0 & vedette_sensor::guard::Origin::DELETED != 0,
-                path: &path,
-                process: &process,
-                sha256: None,
-            },
-            now(),
-        );
-        if decision.reaction == Reaction::Allow {
-            if attempt.verdict == Verdict::Audit {
-                return;
-            }
-            // the policy changed in between: what was done is told all the same
-            decision.detector = "drift";
-            decision.reason = format!("{path} did not come with the image");
-        }
-        let (mechanism, stopped) = match attempt.verdict {
-            Verdict::Denied => ("bpf_lsm", true),
-            Verdict::Killed => ("kill", true),
-            Verdict::Audit => ("kernel", false),
-        };
-        let workload = kept.workload.clone();
-        let comm = String::from_utf8_lossy(&attempt.comm).into_owned();
-        self.found(&Seen {
-            time: wall_clock(attempt.time),
-            pid: attempt.pid,
-            parent: attempt.parent,
-            comm: &comm,
-            operation,
-            source,
-            path: &path,
-            process: &process,
-            decision: &decision,
-            mechanism,
-            stopped,
-            workload: &workload,
-        });
-    }
-
-    fn found(&mut self, seen: &Seen<'_>) {
-        let mut actions: Vec<_> = report::own_action(seen).into_iter().collect();
-        if let Some(policy) = seen.decision.policy.clone() {
-            let target = target(seen.pid, seen.process.to_owned(), &seen.workload.id);
-            let from = actions.len();
-            self.answers.act(&policy, &target, &mut actions);
-            tell(&actions[from..], "drift", &target, &self.board, &self.log);
-        }
-        {
-            let mut status = self.board.lock();
-            if seen.stopped {
-                *status.refused.entry(seen.mechanism).or_default() += 1;
-            } else {
-                status.audited += 1;
-            }
-        }
-        let finding = report::finding(seen, &self.host, actions);
-        if self.findings.try_send(finding).is_err() {
-            self.untold += 1;
-        }
-    }
-
     fn prove(&mut self) {
         let mut outcome = Ok(());
         if let Some(gate) = &self.gate {
@@ -626,6 +443,15 @@ impl Keeper {
     }
 }
 
+/// Keeps the hooks of the kernel when this process ends.
+fn keep(kernel: &mut Kernel) -> Result<(), String> {
+    let dir = std::path::Path::new("/sys/fs/bpf/vedette-guard");
+    // of an agent that went before: its containers are bound anew
+    let _ = std::fs::remove_dir_all(dir);
+    std::fs::create_dir_all(dir).map_err(|error| error.to_string())?;
+    kernel.outlive(dir).map_err(|error| error.to_string())
+}
+
 /// The gate, where it is of use: with security hooks it has only known-bad files to look for.
 fn open(
     kernel: &Kernel,
@@ -655,14 +481,4 @@ fn open(
             log.warn("fanotify cannot be used", &[("error", &error)]);
         })
         .ok()
-}
-
-/// Nanoseconds since boot as nanoseconds since the Unix epoch.
-fn wall_clock(since_boot: u64) -> u64 {
-    let boot = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
-    let boot = boot.tv_sec.unsigned_abs() * 1_000_000_000 + boot.tv_nsec.unsigned_abs();
-    let wall = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |d| d.as_nanos() as u64);
-    wall.saturating_sub(boot.saturating_sub(since_boot))
 }

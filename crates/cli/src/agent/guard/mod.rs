@@ -5,9 +5,11 @@
 //! thread.
 
 mod answers;
+mod board;
 mod keeper;
 mod kernel;
 mod report;
+mod told;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -33,7 +35,7 @@ use super::stage::Stage;
 use super::workload;
 use crate::policyfiles;
 use answers::Answers;
-use keeper::{Command, Keeper, Loaded};
+use keeper::{Command, Keeper, Loaded, Parts};
 
 /// Messages that may wait for the keeper; a start of a node brings some hundred containers.
 const COMMANDS: usize = 4096;
@@ -71,7 +73,7 @@ metrics! {
 pub(crate) struct Policies {
     commands: SyncSender<Command>,
     findings: Receiver<Finding>,
-    status: Arc<keeper::Board>,
+    status: Arc<board::Board>,
     answers: Answers,
     told: HashMap<String, bool>,
     workloads: HashMap<String, Workload>,
@@ -94,17 +96,18 @@ impl Policies {
         let loaded = load(settings, log)?;
         let (commands, received) = sync_channel(COMMANDS);
         let (send, findings) = sync_channel(FINDINGS);
-        let status = Arc::new(keeper::Board::default());
+        let status = Arc::new(board::Board::default());
         let answers = Answers::new(Arc::clone(&loaded.policies), Arc::clone(hostname), settings);
-        Keeper::start(
-            settings.clone(),
+        let parts = Parts {
+            config: config.clone(),
+            settings: settings.clone(),
             loaded,
-            Arc::clone(hostname),
-            received,
-            send,
-            Arc::clone(&status),
-            log.clone(),
-        )?;
+            host: Arc::clone(hostname),
+            findings: send,
+            board: Arc::clone(&status),
+            log: log.clone(),
+        };
+        Keeper::start(parts, received)?;
         let kind = |symbol| EventType::by_symbol(symbol).expect("it is in the event table");
         let field = |name| FieldRef::parse(name).expect("it is in the catalogue");
         Ok(Some(Self {
@@ -160,6 +163,16 @@ impl Policies {
     }
 }
 
+/// What prevention and answers need while they run: marks; signals to anybody; root, executable and memory of anybody in
+/// /proc; the tables of kernels before 6.1.
+fn needs() -> CapabilitySet {
+    CapabilitySet::SYS_ADMIN
+        | CapabilitySet::KILL
+        | CapabilitySet::SYS_PTRACE
+        | CapabilitySet::DAC_READ_SEARCH
+        | CapabilitySet::BPF
+}
+
 /// Reads policies and lists. Errors of single policies are logged; the others hold.
 fn load(settings: &config::Guard, log: &Log) -> anyhow::Result<Loaded> {
     let (policies, problems) = policyfiles::read(&settings.policies).context("reading policies")?;
@@ -183,12 +196,7 @@ fn load(settings: &config::Guard, log: &Log) -> anyhow::Result<Loaded> {
 
 impl Stage for Policies {
     fn needs(&self) -> CapabilitySet {
-        // marks; signals to anybody; /proc/PID/root and exe of anybody; tables on kernels before 6.1
-        CapabilitySet::SYS_ADMIN
-            | CapabilitySet::KILL
-            | CapabilitySet::SYS_PTRACE
-            | CapabilitySet::DAC_READ_SEARCH
-            | CapabilitySet::BPF
+        needs()
     }
 
     fn is_guard(&self) -> bool {

@@ -54,7 +54,10 @@ impl Prevention {
         };
         let deadline = Instant::now() + PATIENCE;
         while Instant::now() < deadline && !matches!(prevention.agent.try_wait(), Ok(Some(_))) {
-            if gate.exec(CANARY).is_ok_and(|answer| answer.trim() == "alive") {
+            if gate
+                .exec(CANARY)
+                .is_ok_and(|answer| answer.trim() == "alive")
+            {
                 return Ok(Ok(prevention));
             }
             std::thread::sleep(PAUSE);
