@@ -74,6 +74,11 @@ pub(crate) fn at(
     }
 }
 
+/// A remark about a stretch of a text; for checkers outside of this room.
+pub fn remark(severity: &'static str, span: Span, text: &str, message: String) -> Remark {
+    at(severity, span, text, message, None)
+}
+
 /// Nodes that a text from outside may have, expanded aliases included: some 25 MB, and far beyond real rule files.
 const MAX_NODES: usize = 200_000;
 

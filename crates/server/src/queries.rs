@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 use vedette_history::{Change, Document};
 
+use crate::audit;
 use crate::auth::secret;
 use crate::clock::{self, rfc3339};
 use crate::http::call::{Call, Outcome, Reply};
@@ -117,9 +118,10 @@ fn save(call: &Call) -> Outcome {
         owner: call.caller.name.clone(),
         team: asked.team,
     };
-    call.app
-        .state
-        .apply(vec![Change::put(QUERIES, &id, &query, clock::now())?])?;
+    let put = Change::put(QUERIES, &id, &query, clock::now())?;
+    let detail = json!({"name": query.name, "team": query.team});
+    let entry = audit::entry(call, "query.save", &id, &detail)?;
+    call.app.state.apply(vec![put, entry])?;
     let document = call
         .app
         .state
@@ -137,6 +139,9 @@ fn delete(call: &Call) -> Outcome {
     if !document.is_some_and(|document| may(&document)) {
         return Err(Problem::missing("such query of yours"));
     }
-    call.app.state.apply(vec![Change::delete(QUERIES, id)])?;
+    let entry = audit::entry(call, "query.delete", id, &Json::Null)?;
+    call.app
+        .state
+        .apply(vec![Change::delete(QUERIES, id), entry])?;
     Reply::done()
 }

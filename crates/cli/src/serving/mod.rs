@@ -1,6 +1,7 @@
 //! The server as the command line runs it: the store behind it, the first start, recordings that are fed into it.
 
 pub(crate) mod import;
+mod policies;
 mod stops;
 
 use std::fs::OpenOptions;
@@ -167,7 +168,7 @@ pub(crate) fn open(options: &Options) -> anyhow::Result<Ready> {
         state: Arc::new(store.clone()) as Arc<dyn State>,
         shipped: rulefiles::read(&[])?,
         stops: Some(Arc::new(stops::Controls)),
-        policies: None,
+        policies: Some(Arc::new(policies::Reader)),
         log: Log::default(),
     };
     let server = Server::bind(config, parts)?;
