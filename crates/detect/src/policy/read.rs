@@ -6,7 +6,7 @@ use vedette_yaml::{Node, Span};
 
 use super::date::seconds;
 use super::drift::{Reaction, Source};
-use super::scope::Scope;
+use super::scope::{Requirement, Scope};
 use super::selector::{requirement, split_selector};
 use super::{ActionKind, Detectors, Exception, Mode, PathPattern, Policy, RuleSelection};
 
