@@ -68,6 +68,7 @@ export function defineLive({ binary, browser }) {
       const dialog = page.getByRole("dialog", { name: "Kill the process" });
       await dialog.getByRole("cell", { name: String(child.pid), exact: true }).waitFor();
       equal(child.signalCode, null, "alive after the rehearsal");
+      if (process.env.VEDETTE_PICTURES) await page.screenshot({ path: join(process.env.VEDETTE_PICTURES, "respond.png") });
       // three: it is done
       await dialog.getByRole("button", { name: "Kill the process", exact: true }).click();
       await dialog.getByText("Killed", { exact: true }).waitFor();

@@ -352,7 +352,7 @@ fn finish_openid(call: &Call) -> Outcome {
         .map_err(|error| refused_by(call, &error))?;
     let store = &*call.app.state;
     let now = clock::now();
-    let (mut user, is_new) = match users::find(store, &person.name)? {
+    let mut user = match users::find(store, &person.name)? {
         // A local user of this name is somebody else until an admin says otherwise.
         Some((user, _)) if user.subject.as_deref() != Some(person.subject.as_str()) => {
             failed(call, &person.name)?;
@@ -360,10 +360,11 @@ fn finish_openid(call: &Call) -> Outcome {
                 "a local user has this name already; ask an admin",
             ));
         }
-        Some((user, _)) => (user, false),
-        None => (User::new(Role::Viewer, now), true),
+        Some((user, _)) => user,
+        None => User::new(Role::Viewer, now),
     };
-    let Some(role) = person.role.or((!is_new).then_some(user.role)) else {
+    // Whoever was in a group and is in none any more has no role any more either.
+    let Some(role) = person.role else {
         failed(call, &person.name)?;
         return Err(Problem::forbidden(
             "you are known to the provider, but have no role here; ask an admin",
