@@ -2,13 +2,14 @@
 
 use std::fs;
 use std::io::{self, Read};
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
+use crate::announce::Announcement;
 use crate::pod::{self, Pod, Profile};
 use crate::{Control, Gate, PREFIX, image, spec, sweep, tools};
 
@@ -58,7 +59,7 @@ pub struct Node {
     name: String,
     child: Child,
     init: u32,
-    announced: Option<PathBuf>,
+    announced: Option<Announcement>,
     directory: Option<TempDir>,
 }
 
@@ -82,6 +83,8 @@ impl Node {
         }
         image::all(&stage.join("images")).map_err(io("making the lab's images"))?;
         prepare(stage, &name, settings).map_err(io("preparing the lab's pods"))?;
+        // without it the pods only have no names to agents
+        let announced = Announcement::new(&name, stage).ok();
         let script = stage.join("boot.sh");
         fs::write(&script, include_str!("boot.sh")).map_err(io("preparing the lab's node"))?;
         let log = fs::File::create(stage.join("log")).map_err(io("making the lab's log"))?;
@@ -116,11 +119,10 @@ impl Node {
             name,
             child,
             init: 0,
-            announced: None,
+            announced,
             directory: Some(directory),
         };
         node.wait_until_ready()?;
-        node.announce();
         Ok(node)
     }
 
@@ -197,24 +199,12 @@ impl Node {
         }
         text[from..].trim().to_owned()
     }
-
-    /// Lets agents on this machine find the lab's pods as they find all others: by the runtime's files. Where that is not
-    /// possible the pods only have no names there.
-    fn announce(&mut self) {
-        let link = Path::new(sweep::TASKS).join(&self.name);
-        let bundles = self.root().join(spec::BUNDLES.trim_start_matches('/'));
-        if fs::create_dir_all(sweep::TASKS).is_ok() && symlink(bundles, &link).is_ok() {
-            self.announced = Some(link);
-        }
-    }
 }
 
 impl Node {
     /// Ends every process of the node and removes what the kernel leaves of it. Dropping does the same.
     pub fn end(&mut self) {
-        if let Some(link) = self.announced.take() {
-            let _ = fs::remove_file(link);
-        }
+        self.announced = None;
         let _ = self.child.kill();
         let _ = self.child.wait();
         let deadline = Instant::now() + END;
