@@ -330,6 +330,7 @@ fn described(file: &str) -> Vec<(String, String, String, bool, bool, bool)> {
 fn the_manifests_are_the_same_lab() {
     let of = |pod: &Pod| {
         let privileged = pod.security == Security::Privileged;
+        assert_eq!(privileged, pod.host_pid);
         (
             pod.namespace.to_owned(),
             pod.name.to_owned(),

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use crate::announce::Announcement;
 use crate::pod::{self, Pod, Profile};
-use crate::{Gate, PREFIX, image, spec, sweep, tools};
+use crate::{Control, Gate, PREFIX, image, spec, sweep, tools};
 
 /// How long the node may take to come up. It takes about a second on an idle machine.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -47,6 +47,8 @@ pub enum Error {
 pub struct Settings {
     /// How the vulnerable workload is run.
     pub profile: Profile,
+    /// A control that the vulnerable workload gets besides.
+    pub control: Option<Control>,
     /// Names of the marks that the gate can make.
     pub marks: Vec<String>,
 }
@@ -236,7 +238,10 @@ fn prepare(stage: &Path, lab: &str, settings: &Settings) -> io::Result<()> {
     let mut containers = String::new();
     let mut tokens = String::new();
     let mut start = String::from(START);
-    for (number, pod) in pod::pods(settings.profile).iter().enumerate() {
+    for (number, pod) in pod::pods_with(settings.profile, settings.control)
+        .iter()
+        .enumerate()
+    {
         let Pod {
             name,
             pod: full,
@@ -260,6 +265,9 @@ fn prepare(stage: &Path, lab: &str, settings: &Settings) -> io::Result<()> {
         containers.push_str(&format!(
             "{id}\t{name}\t{full}\t{namespace}\t{image_name}\n"
         ));
+        if !pod.egress {
+            fs::write(directory.join("no-egress"), "")?;
+        }
         let right = if pod.may_create { " create" } else { "" };
         tokens.push_str(&format!(
             "{token} system:serviceaccount:{namespace}:default {namespace}{right}\n"
@@ -269,6 +277,9 @@ fn prepare(stage: &Path, lab: &str, settings: &Settings) -> io::Result<()> {
         }
     }
     start.push_str("echo ok > /run/range/ready\n");
+    if let Some(file) = settings.control.and_then(Control::on_node) {
+        fs::write(stage.join(file), "")?;
+    }
     fs::write(stage.join("containers"), containers)?;
     fs::write(stage.join("tokens"), tokens)?;
     fs::write(stage.join("marks"), settings.marks.join("\n"))?;
@@ -281,6 +292,7 @@ export PATH=/usr/sbin:/usr/bin:/sbin:/bin
 for part in containerd range-cloud range-gate crond; do
   $part &
 done
+nsenter --net=/run/netns/metadata range-metadata &
 run() {
   if ! runc run --detach --bundle /run/containerd/io.containerd.runtime.v2.task/k8s.io/$1 $1; then
     echo failed > /run/range/ready
