@@ -317,7 +317,24 @@ fn refused_by(call: &Call, error: &oidc::OidcError) -> Problem {
     )
 }
 
+/// Ends a sign-in. A browser that is refused goes back to the screen that signs in, which says so; a program gets the error.
 fn end_openid(call: &Call) -> Outcome {
+    let is_browser = call
+        .header("accept")
+        .is_some_and(|kinds| kinds.contains("text/html"));
+    let problem = match finish_openid(call) {
+        Err(problem) if is_browser => problem,
+        outcome => return outcome,
+    };
+    call.app.metrics.refused(problem.code);
+    call.app.log.refused(json!({
+        "code": problem.code, "path": "/session/openid/callback", "peer": call.peer.to_string(),
+        "why": problem.message,
+    }));
+    Ok(redirect(&format!("/?refused={}", problem.code), &[]))
+}
+
+fn finish_openid(call: &Call) -> Outcome {
     let provider = provider(call)?;
     let browser = call
         .headers
