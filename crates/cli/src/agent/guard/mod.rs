@@ -41,8 +41,8 @@ use keeper::{Command, Keeper, Loaded, Parts};
 const COMMANDS: usize = 4096;
 /// Findings that may wait for the event loop.
 const FINDINGS: usize = 4096;
-/// Containers that are remembered as told.
-const MAX_TOLD: usize = 8192;
+/// Descriptions of containers that are kept.
+const MAX_WORKLOADS: usize = 8192;
 /// Position of the control groups in the events of the exec and clone families.
 const CGROUPS: usize = 14;
 
@@ -75,7 +75,6 @@ pub(crate) struct Policies {
     findings: Receiver<Finding>,
     status: Arc<board::Board>,
     answers: Answers,
-    told: HashMap<String, bool>,
     workloads: HashMap<String, Workload>,
     introduction: EventType,
     process: [EventType; 6],
@@ -115,7 +114,6 @@ impl Policies {
             findings,
             status,
             answers,
-            told: HashMap::new(),
             workloads: HashMap::new(),
             introduction: kind("ASYNCEVENT_E"),
             process: [
@@ -136,30 +134,33 @@ impl Policies {
         }))
     }
 
-    /// A process of a container: the keeper is told once, and again when the runtime has described it.
+    /// A process of a container: the keeper is told once, again when the runtime has described it, and again when it had
+    /// lost sight of it.
     fn seen(&mut self, cgroups: &[u8], pid: i64) {
         let Some(located) = locate(cgroups) else {
             return;
         };
         let known = self.workloads.get(&located.id);
-        match self.told.get(&located.id) {
-            Some(described) if *described || known.is_none() => return,
-            _ => {}
+        if self.status.is_told(&located.id, known.is_some()) {
+            return;
         }
+        let described = known.is_some();
         let workload = known.cloned().unwrap_or_else(|| Workload {
             id: located.id.clone(),
             ..Workload::default()
         });
         let Ok(pid) = u32::try_from(pid) else { return };
-        let command = Command::Seen { workload, pid };
+        let command = Command::Seen {
+            groups: vedette_guard::listed_groups(cgroups, &located.id),
+            workload,
+            pid,
+        };
+        // told before it is sent: the keeper may lose sight of it at once
+        self.status.told(&located.id, described);
         if self.commands.try_send(command).is_err() {
             // told again with the next process of this container
-            return;
+            self.status.forget(&located.id);
         }
-        if self.told.len() >= MAX_TOLD {
-            self.told.clear();
-        }
-        self.told.insert(located.id, known.is_some());
     }
 }
 
@@ -212,7 +213,7 @@ impl Stage for Policies {
     fn event(&mut self, event: &RawEvent<'_>, _: &View<'_>, _: &mut Emit) {
         if event.kind == self.introduction {
             if let Some(workload) = workload::from_event(event) {
-                if self.workloads.len() >= MAX_TOLD {
+                if self.workloads.len() >= MAX_WORKLOADS {
                     self.workloads.clear();
                 }
                 self.workloads.insert(workload.id.clone(), workload);
