@@ -26,6 +26,8 @@ struct vm_area_struct;
 #define MAP_ANONYMOUS 0x20
 #define FMODE_READ 1
 #define FMODE_WRITE 2
+#define FMODE_NOACCOUNT (1 << 29)
+#define OPEN_TO_EXECUTE 040	/* __FMODE_EXEC among the flags of an open: no program can ask for it */
 #define PTRACE_MODE_ATTACH 2
 #define PTRACE_POKETEXT 4
 #define PTRACE_POKEDATA 5
@@ -156,6 +158,12 @@ int BPF_PROG(refuse_open, struct file *file, int ret)
 {
 	if (ret)
 		return ret;
+	/* An overlay opens the layer's file behind its own, which was judged; the layer's would count as another file system's. */
+	if (BPF_CORE_READ(file, f_mode) & FMODE_NOACCOUNT)
+		return 0;
+	/* Judged as a start, of a program or of a script, when the kernel has looked at it. */
+	if (BPF_CORE_READ(file, f_flags) & OPEN_TO_EXECUTE)
+		return 0;
 	return judge_open(argument(ctx, 0), VERDICT_DENIED) ? -EPERM : 0;
 }
 

@@ -462,7 +462,8 @@ fn cost() {
         took[180].as_secs_f64() * 1e6,
     );
     // loaded machines vary; these bounds only catch a mistake of an order of magnitude
-    assert!(figures[0] - hooks < 2000.0 && figures[1] < hooks * 3.0);
+    let bound = 2000f64.max(off * 2.0);
+    assert!(figures[0] - hooks < bound && figures[1] < hooks * 3.0);
 }
 
 /// The process that holds the gate is killed: what it guarded goes on, also what waited at that moment.
@@ -492,13 +493,12 @@ fn killing_the_guard_leaves_the_machine_running() {
         String::from_utf8_lossy(&cell.run("/tmp/busybox echo RAN", false).stdout).contains("RAN")
     };
     assert!(!dropped(), "the gate holds");
+    let starts = as_many_as(&cell, 1500);
+    let script = format!(
+        "i=0; while [ $i -lt {starts} ]; do i=$((i+1)); /bin/starter; done 2>/dev/null; echo RAN"
+    );
     std::thread::scope(|scope| {
-        let storm = scope.spawn(|| {
-            cell.run(
-                "i=0; while [ $i -lt 1500 ]; do i=$((i+1)); /bin/starter; done 2>/dev/null; echo RAN",
-                false,
-            )
-        });
+        let storm = scope.spawn(|| cell.run(&script, false));
         std::thread::sleep(Duration::from_millis(300));
         // SIGKILL
         holder.kill().unwrap();
