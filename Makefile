@@ -6,7 +6,7 @@ PACKAGES := gcc make clang llvm libelf-dev zlib1g-dev pkg-config zstd python3 py
 
 # What the demo runs live besides, and what the tests do: container runtimes, a reader of captures.
 DEMO_PACKAGES := runc
-TEST_PACKAGES := busybox-static chromium containerd iproute2 podman runc sysdig valgrind
+TEST_PACKAGES := busybox-static chromium containerd iproute2 iptables podman runc sysdig valgrind
 
 .PHONY: help setup demo test lint bench bench-store bench-live fuzz build
 

@@ -25,6 +25,7 @@ mod sandbox;
 mod server;
 mod stage;
 mod tree;
+mod watched;
 pub(crate) mod workload;
 
 use std::process::ExitCode;
@@ -47,6 +48,7 @@ use heartbeat::Heartbeat;
 use log::Log;
 use pipeline::Pipeline;
 use reload::{Fresh, Origin};
+use watched::Watched;
 
 /// Longest pause when no event is ready. A ring that fills up ends it sooner.
 const PAUSE: Duration = Duration::from_millis(10);
@@ -96,6 +98,7 @@ pub(crate) fn run(origin: Origin, limit: Option<Duration>) -> anyhow::Result<Exi
             return Ok(ExitCode::from(exit::CANNOT));
         }
     };
+    let (mut watched, unwatched) = take_over_note(&config, &log);
     let programs = sensor.programs();
     let listener = config.metrics.map(http::listen).transpose()?;
     // The rings fill while /proc is read, so nothing falls between the two; what both tell is told twice.
@@ -112,7 +115,7 @@ pub(crate) fn run(origin: Origin, limit: Option<Duration>) -> anyhow::Result<Exi
         heartbeat = Some(Heartbeat::start(server, &in_use)?);
         orders::start(server, &in_use, &log)?;
     }
-    let mut figures = Figures::new(figures::board(), programs);
+    let mut figures = Figures::new(figures::board(), programs, unwatched);
     if let Some(listener) = listener {
         let address = listener.local_addr().context("metrics.listen")?;
         http::start(listener, figures.board())?;
@@ -158,6 +161,9 @@ pub(crate) fn run(origin: Origin, limit: Option<Duration>) -> anyhow::Result<Exi
             let stats = sensor.stats();
             if let Ok(stats) = &stats {
                 pipeline.emit.lost = stats.dropped();
+                if let Some(watched) = &mut watched {
+                    watched.note(stats.dropped(), false);
+                }
                 if let Some(heartbeat) = &heartbeat {
                     let prevention = pipeline.stages.iter().find_map(|stage| stage.prevention());
                     heartbeat.take(stats, &pipeline.emit.outputs(), prevention);
@@ -195,6 +201,9 @@ pub(crate) fn run(origin: Origin, limit: Option<Duration>) -> anyhow::Result<Exi
     let alerts = emit.alerts();
     report_losses(emit.finish())?;
     let stats = sensor.stats().context("reading the sensor's counters")?;
+    if let Some(watched) = &mut watched {
+        watched.note(stats.dropped(), true);
+    }
     log.info(
         "stopped",
         &[
@@ -204,6 +213,29 @@ pub(crate) fn run(origin: Origin, limit: Option<Duration>) -> anyhow::Result<Exi
         ],
     );
     Ok(ExitCode::SUCCESS)
+}
+
+/// The note of the last run, and how long nobody watched since then.
+fn take_over_note(config: &Config, log: &Log) -> (Option<Watched>, Duration) {
+    match Watched::open(&config.watched) {
+        Ok(Some((mut watched, absence))) => {
+            watched.note(0, false);
+            if let Some(absence) = &absence {
+                absence.tell(log);
+            }
+            let length = absence.map_or(Duration::ZERO, |absence| absence.length());
+            (Some(watched), length)
+        }
+        Ok(None) => (None, Duration::ZERO),
+        Err(error) => {
+            let file = config.watched.display();
+            log.warn(
+                "the next start will not know how long nobody watched",
+                &[("file", &file), ("error", &error)],
+            );
+            (None, Duration::ZERO)
+        }
+    }
 }
 
 fn give_up_privileges(config: &Config, pipeline: &Pipeline, log: &Log) -> anyhow::Result<()> {

@@ -377,6 +377,12 @@ pub(crate) const KEYS: &[Key] = &[
         "false",
         "Prints the process tree under each alert in text form.",
     ),
+    key(
+        "watched.file",
+        Text(path),
+        "/var/lib/vedette/watched.json",
+        "File that says until when the agent watched, kept where its directory exists: the next start says how long nobody did.",
+    ),
 ];
 
 #[cfg(test)]

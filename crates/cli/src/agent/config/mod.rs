@@ -106,6 +106,7 @@ pub(crate) struct Config {
     pub(crate) guard: Option<Guard>,
     pub(crate) redact: Option<Vec<String>>,
     pub(crate) watch: bool,
+    pub(crate) watched: PathBuf,
     pub(crate) drop_privileges: bool,
     pub(crate) seccomp: bool,
     pub(crate) log: log::Settings,
@@ -197,6 +198,7 @@ impl From<&Values> for Config {
                 .flag("redaction.enabled")
                 .then(|| values.texts("redaction.words").to_vec()),
             watch: values.flag("reload.watch"),
+            watched: values.text("watched.file").into(),
             drop_privileges: values.flag("privileges.drop"),
             seccomp: values.flag("privileges.seccomp"),
             log: log::Settings::new(values.text("log.format"), values.text("log.level")),
