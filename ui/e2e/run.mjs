@@ -7,6 +7,7 @@ import { Server } from "./server.mjs";
 import { defineLive } from "./live.mjs";
 import { defineMany } from "./many.mjs";
 import { defineOpenid } from "./openid.mjs";
+import { defineRespond } from "./respond.mjs";
 import { define } from "./tests.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
@@ -36,6 +37,7 @@ try {
   browser = await launch(chromium);
   mkdirSync(join(here, "out"), { recursive: true });
   define({ server, browser });
+  defineRespond({ server, browser });
   defineOpenid({ binary, browser });
   defineLive({ binary, browser });
   defineMany({ server, browser });
