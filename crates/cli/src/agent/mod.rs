@@ -60,11 +60,7 @@ pub(crate) fn run(origin: Origin, limit: Option<Duration>) -> anyhow::Result<Exi
     let mut config = Config::from(&origin.read()?);
     let log = Log::new(config.log);
     let hostname: Arc<str> = config.node.clone().unwrap_or_else(hostname::current).into();
-    if let Some(dir) = config
-        .server
-        .as_ref()
-        .and_then(|server| server.bundle_dir())
-    {
+    if let Some(dir) = config.server.as_ref().and_then(config::Server::bundle_dir) {
         bundle::prepare(&dir)?;
     }
     let sources = rules::read(&config)?;

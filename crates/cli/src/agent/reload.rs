@@ -18,7 +18,7 @@ use anyhow::Context;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
 
-use super::config::{Config, Values};
+use super::config::{Config, Server, Values};
 use super::log::Log;
 use super::rules::{self, Ready, Sources};
 
@@ -149,12 +149,7 @@ impl Worker {
             if config.watch {
                 watched = places(&self.origin, &config);
             }
-            watched.extend(
-                config
-                    .server
-                    .as_ref()
-                    .and_then(|server| server.bundle_dir()),
-            );
+            watched.extend(config.server.as_ref().and_then(Server::bundle_dir));
             let watch = if watched.is_empty() {
                 None
             } else {

@@ -125,7 +125,13 @@ impl Responder {
             Permission::Do => perform(order.deed, &aimed),
         };
         account.total = aimed.processes.len() as u64;
-        account.processes = aimed.processes.iter().take(NAMED).map(touched).collect();
+        account.processes = aimed
+            .processes
+            .iter()
+            .take(NAMED)
+            .copied()
+            .map(touched)
+            .collect();
         account
     }
 
@@ -225,11 +231,11 @@ fn wall_clock(ticks: u64) -> u64 {
         .saturating_add(ticks.saturating_mul(1_000_000_000 / TICKS_PER_SECOND))
 }
 
-fn touched(pid: &u32) -> Touched {
+fn touched(pid: u32) -> Touched {
     let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
     let exe = std::fs::read_link(format!("/proc/{pid}/exe"));
     Touched {
-        pid: *pid,
+        pid,
         name: name.trim_end().to_owned(),
         exe: exe.map_or_else(
             |_| String::new(),

@@ -10,7 +10,7 @@ use vedette_rules::{Loaded, Options, load};
 use vedette_server::Bundle;
 
 use super::bundle;
-use super::config::Config;
+use super::config::{Config, Server};
 use crate::rulefiles;
 
 /// Rule files as they were read: names and texts.
@@ -41,10 +41,7 @@ pub(crate) struct Ready {
 pub(crate) fn read(config: &Config) -> anyhow::Result<Sources> {
     let mut texts = rulefiles::read(&config.rules)?;
     let own = texts.len();
-    let dir = config
-        .server
-        .as_ref()
-        .and_then(|server| server.bundle_dir());
+    let dir = config.server.as_ref().and_then(Server::bundle_dir);
     let (found, problem) = match dir.as_deref().map(bundle::read).transpose() {
         Ok(found) => (found.flatten(), String::new()),
         Err(error) => (None, format!("{error:#}")),
@@ -177,7 +174,7 @@ mod tests {
         // sound by itself, and a hole in this node's own rules
         let breaking = "- macro: m\n  condition: spawned_nowhere\n".to_owned();
         let ready = compile(&sources(&own, &[&breaking, &good]), &config, &host).expect("usable");
-        assert!(ready.set.len() >= 1 && !ready.bundle.problem.is_empty());
+        assert!(!ready.set.is_empty() && !ready.bundle.problem.is_empty());
         let ready = compile(&sources(&own, &[&good]), &config, &host).expect("usable");
         assert_eq!(
             (
