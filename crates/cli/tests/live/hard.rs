@@ -205,7 +205,7 @@ fn a_ring_that_is_too_small_says_what_was_lost() {
     let lost = dropped(&page, "ring_full");
     assert!(lost > 1000.0, "{lost} lost");
     for cause in ["too_long", "nested", "no_program", "pending_full"] {
-        assert_eq!(dropped(&page, cause), 0.0, "{cause}");
+        assert!(dropped(&page, cause) < 1.0, "{cause}");
     }
     echo(&format!("{marker}-after"));
     agent.wait_for_alert(&format!("{marker}-after"));

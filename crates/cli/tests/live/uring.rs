@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use crate::running::{Agent, has, may_run, wait_for};
 
 /// Opens the file it is given once by a request to io_uring and once by openat(2). Status 77: the kernel refuses io_uring.
-const PROGRAM: &str = r#"
+const PROGRAM: &str = r"
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <linux/io_uring.h>
@@ -38,7 +38,7 @@ int main(int argc, char **argv)
 		return 77;
 	return open(argv[1], O_RDONLY) < 0;
 }
-"#;
+";
 
 const RULE: &str = "- rule: through io_uring\n  desc: a test\n  priority: NOTICE\n  condition: >\n    \
     evt.type = openat and vedette.io_uring = true and fd.name endswith MARK\n  \
