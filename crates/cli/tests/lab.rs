@@ -14,7 +14,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use vedette_lab::{Pod, Profile, Security, pods};
+use vedette_lab::{Control, Pod, Profile, Security, pods};
 
 /// One lab at a time: two would only slow each other down. (Across processes the test runner's groups see to that.)
 static ONE: Mutex<()> = Mutex::new(());
@@ -140,6 +140,70 @@ fn the_table_is_the_workshops() {
         };
         assert_eq!(verdicts(&json(&again)), verdicts(&outcomes));
     }
+}
+
+/// The playground with one control more, for each control there is, against what `vedette prove` makes of the shipped
+/// recording of the playground without any.
+#[test]
+fn every_control_by_itself_does_what_its_proof_says() {
+    let Some(_turn) = turn() else { return };
+    let known: Vec<&str> = Control::ALL.iter().map(|control| control.name()).collect();
+    let listed = json(&vedette(&["prove", "--list-controls", "-o", "json"]));
+    let ids: Vec<&str> = listed
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|control| control["id"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        known, ids,
+        "every control that is proved can be put in place"
+    );
+    if let Some(missing) = Control::ALL
+        .into_iter()
+        .find_map(|control| vedette_lab::missing_for(Some(control)).pop())
+    {
+        eprintln!("skipped: {}", missing.what);
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let run = directory.path().join("run.json");
+    let began = Instant::now();
+    let output = vedette(&["lab", "run", "--yes", "--control", "all", "-o", "json"]);
+    std::fs::write(&run, &output.stdout).unwrap();
+    let outcomes = json(&output);
+    let recording = root().join("lab/recordings/playground.scap.gz");
+    let mut wrong = Vec::new();
+    for control in known {
+        let output = vedette(&[
+            "prove",
+            recording.to_str().unwrap(),
+            "--lab",
+            "--control",
+            control,
+            "--against",
+            run.to_str().unwrap(),
+        ]);
+        if output.status.code() != Some(0) {
+            wrong.push(format!(
+                "{control}: {}",
+                String::from_utf8_lossy(&output.stderr)
+            ));
+        }
+    }
+    assert_eq!(wrong, Vec::<String>::new(), "{outcomes}");
+    // done, and found as without the control
+    assert_eq!(output.status.code(), Some(0), "{outcomes}");
+    let steps = outcomes["steps"].as_array().unwrap();
+    assert_eq!(steps.len(), 120);
+    let refused = steps
+        .iter()
+        .filter(|outcome| outcome["verdict"] != "allowed")
+        .count();
+    eprintln!(
+        "12 controls, 120 verdicts equal to the proof, {refused} of them not `allowed`, in {:.0} s",
+        began.elapsed().as_secs_f64()
+    );
 }
 
 #[test]

@@ -18,6 +18,7 @@ use vedette_detect::policy::drift::{Attempt, Operation, Reaction, Source};
 use vedette_detect::policy::script;
 
 use crate::hash::Hashes;
+use crate::lineage::Ancestor;
 use crate::marks::Group;
 use crate::table::{Entry, Table};
 use crate::{Container, Error, Inspect, Otherwise, Refusal, Settings, process};
@@ -147,7 +148,8 @@ impl Gate {
                 .dev()
         };
         let host = self.table_mut().host_namespace;
-        if namespace == host || root_dev == host_root() {
+        let runtime = process::runtime_namespace(pid, &container.id);
+        if namespace == host || runtime == Some(namespace) || root_dev == host_root() {
             return Err(Error::NotYet(pid));
         }
         let opens = container.effective.watches(Operation::Interpret);
@@ -156,6 +158,7 @@ impl Gate {
             id: Arc::clone(&container.id),
             effective: Arc::clone(&container.effective),
             namespace,
+            runtime,
             root_dev,
         });
         // what was remembered may be decided otherwise now
@@ -377,8 +380,10 @@ impl Shared {
             return;
         };
         let source = source(facts.source, facts.device == entry.root_dev);
-        if !execute && (!facts.regular || !source.is_drift()) {
-            // nothing that comes with the image is ever refused to be read
+        // nothing that comes with the image is ever refused to be read, nor to run but for lists of known-bad files
+        if !source.is_drift() && (!execute || !entry.effective.looks_at_image())
+            || !execute && !facts.regular
+        {
             self.pass(waiting, &entry, source, facts.regular);
             return;
         }
@@ -424,6 +429,8 @@ impl Shared {
             return;
         }
         let deny = decision.reaction == Reaction::Deny;
+        // Once answered it may end at any moment; those above it wait for it, mostly.
+        let own = Ancestor::read(pid);
         let in_time = self.answer(waiting, !deny);
         let counter = if deny {
             &self.counters.refused
@@ -440,6 +447,11 @@ impl Shared {
             source,
             path,
             process,
+            lineage: own.map_or_else(Vec::new, |(own, parent)| {
+                std::iter::once(own)
+                    .chain(Ancestor::above(parent))
+                    .collect()
+            }),
             refused: deny && in_time,
             decision,
             took: waiting.since.elapsed(),
@@ -455,8 +467,10 @@ impl Shared {
             || script::is_operand(kind, &process::arguments(pid), path)
     }
 
-    /// Lets it run, and has the kernel remember that where that is safe.
+    /// Lets it run, and has the kernel remember that where that is safe. The answer goes first: whoever waits does not wait
+    /// for the mark, which the event's own descriptor names.
     fn pass(&self, waiting: &Waiting, entry: &Entry, source: Source, regular: bool) {
+        self.answer(waiting, true);
         let safe = self.settings.kernel_cache && source == Source::Image && regular;
         if safe
             && let Some(file) = waiting.event.fd()
@@ -467,7 +481,6 @@ impl Shared {
         {
             self.counters.remembered.fetch_add(1, Relaxed);
         }
-        self.answer(waiting, true);
     }
 
     fn unknown(&self, waiting: &Waiting) {

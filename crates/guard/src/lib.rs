@@ -12,6 +12,7 @@ pub mod act;
 mod answer;
 mod canary;
 mod hash;
+mod lineage;
 mod marks;
 mod mounts;
 mod process;
@@ -27,7 +28,10 @@ use vedette_detect::policy::drift::{Decision, Effective, Operation, Source};
 
 pub use answer::{Gate, Stats};
 pub use canary::in_namespace_of_its_own;
-pub use process::{control_groups, listed_groups, live_process, mount_namespace, start_ticks};
+pub use lineage::Ancestor;
+pub use process::{
+    control_groups, listed_groups, live_process, mount_namespace, runtime_namespace, start_ticks,
+};
 
 /// What the kernel knows of an open file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,6 +115,8 @@ pub struct Refusal {
     pub path: String,
     /// Path of the program that did it.
     pub process: String,
+    /// The process and those above it, as they were when it was answered; empty when it was gone.
+    pub lineage: Vec<Ancestor>,
     /// What was decided and why.
     pub decision: Decision,
     /// Whether it was refused: audited attempts are not, and what came too late is not.

@@ -54,6 +54,43 @@ pub fn start_ticks(pid: u32) -> io::Result<u64> {
         .ok_or_else(|| io::Error::other("the process' start cannot be read"))
 }
 
+/// Ancestors that are asked for a container's runtime; a container's own trees are no deeper.
+const ANCESTORS: usize = 64;
+
+/// The mount namespace of what started a container: of the nearest ancestor of its process that is not in its control
+/// group. On most machines that is the host's; where nodes are containers themselves, it is the node's, in which the
+/// runtime prepares containers as it does on a host. `None` when the process is not in the container's control group.
+pub fn runtime_namespace(pid: u32, id: &str) -> Option<u32> {
+    if !is_in_container(pid, id) {
+        return None;
+    }
+    let mut at = pid;
+    for _ in 0..ANCESTORS {
+        at = parent(at)?;
+        if !is_in_container(at, id) {
+            return mount_namespace(at).ok();
+        }
+    }
+    None
+}
+
+fn parent(pid: u32) -> Option<u32> {
+    name_and_parent(pid)
+        .map(|(_, parent)| parent)
+        .filter(|parent| *parent > 0)
+}
+
+/// What a process calls itself, and the number of its parent, 0 where it has none.
+pub(crate) fn name_and_parent(pid: u32) -> Option<(String, u32)> {
+    let stat = head(&format!("/proc/{pid}/stat"), SMALL).ok()?;
+    let text = String::from_utf8_lossy(&stat);
+    // the name may hold anything, parentheses and blanks included: fields count from its last parenthesis
+    let (before, rest) = text.rsplit_once(')')?;
+    let (_, name) = before.split_once('(')?;
+    let parent = rest.split_whitespace().nth(1)?.parse().ok()?;
+    Some((name.to_owned(), parent))
+}
+
 /// Directories of the control groups of a process: of the unified hierarchy and of each controller's.
 pub fn control_groups(pid: u32) -> Vec<PathBuf> {
     let text = head(&format!("/proc/{pid}/cgroup"), SMALL).unwrap_or_default();

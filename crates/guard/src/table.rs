@@ -13,6 +13,8 @@ pub(crate) struct Entry {
     pub(crate) id: Arc<str>,
     pub(crate) effective: Arc<Effective>,
     pub(crate) namespace: u32,
+    /// Mount namespace of what started it, see [`process::runtime_namespace`].
+    pub(crate) runtime: Option<u32>,
     /// Device of its root file system.
     pub(crate) root_dev: u64,
 }
@@ -59,8 +61,8 @@ impl Table {
     }
 
     /// The container of a process that waits for a file on this device. By mount namespace; where the process made
-    /// itself a new one, by the file's file system, then by its control group. `None` for the host's processes, which
-    /// run as the container's runtime does.
+    /// itself a new one, by the file's file system, then by its control group. `None` for processes
+    /// of the host and of the container's runtime.
     pub(crate) fn find(&self, pid: u32, dev: u64) -> Option<Arc<Entry>> {
         let namespace = process::mount_namespace(pid).ok();
         if namespace == Some(self.host_namespace) {
@@ -68,6 +70,10 @@ impl Table {
         }
         if let Some(entry) = namespace.and_then(|ns| self.by_namespace.get(&ns)) {
             return Some(Arc::clone(entry));
+        }
+        // a runtime in a node that is a container itself does there what others do on the host
+        if namespace.is_some() && self.by_id.values().any(|entry| entry.runtime == namespace) {
+            return None;
         }
         if let Some(entry) = self.by_root.get(&dev) {
             return Some(Arc::clone(entry));

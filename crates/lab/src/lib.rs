@@ -12,8 +12,8 @@
 //!
 //! This crate makes and drives the node. It does not watch it: what happens there is for the sensor to see.
 
-mod control;
 mod announce;
+mod control;
 mod gate;
 mod image;
 mod node;

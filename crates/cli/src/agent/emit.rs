@@ -28,6 +28,7 @@ pub(crate) struct Emit {
     alerts: u64,
     /// Events known to be lost, which findings say.
     pub(crate) lost: u64,
+    proposed: Vec<Finding>,
     line: String,
     failure: Option<std::io::Error>,
 }
@@ -47,6 +48,7 @@ impl Emit {
             shipper: None,
             alerts: 0,
             lost: 0,
+            proposed: Vec::new(),
             line: String::new(),
             failure: None,
         }
@@ -97,6 +99,16 @@ impl Emit {
             redactor.alert(&mut alert);
         }
         self.send(&alert, lineage, finding);
+    }
+
+    /// Takes a finding that other parts may answer before it goes on its way.
+    pub(crate) fn propose(&mut self, finding: Finding) {
+        self.proposed.push(finding);
+    }
+
+    /// What was proposed since the last call.
+    pub(crate) fn proposed(&mut self) -> Vec<Finding> {
+        std::mem::take(&mut self.proposed)
     }
 
     /// Sends a finding that no rule made. Whoever takes alerts gets it in their form.

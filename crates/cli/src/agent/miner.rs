@@ -40,7 +40,7 @@ impl Miners {
         }
     }
 
-    fn finding(&self, container: &str, suspect: &Suspect, peers: &[String]) -> Finding {
+    fn finding(&self, container: &str, pid: u32, suspect: &Suspect, peers: &[String]) -> Finding {
         let now = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
@@ -97,6 +97,7 @@ impl Miners {
             fields: BTreeMap::from([
                 ("container.id".to_owned(), json!(short)),
                 ("container.full_id".to_owned(), json!(container)),
+                ("proc.pid".to_owned(), json!(pid)),
             ]),
             lineage: Vec::new(),
             why: Some(Clause {
@@ -139,7 +140,11 @@ impl Stage for Miners {
                     .take(MAX_PEERS)
                     .map(ToString::to_string)
                     .collect();
-                emit.finding(self.finding(id, &suspect, &peers));
+                let pid = pids
+                    .first()
+                    .and_then(|pid| u32::try_from(*pid).ok())
+                    .unwrap_or_default();
+                emit.propose(self.finding(id, pid, &suspect, &peers));
             }
         }
     }

@@ -117,10 +117,10 @@ impl Pipeline {
             if own.as_ref().is_some_and(|field| is_own(&view, field)) {
                 return;
             }
-            let actions = stages
-                .iter_mut()
-                .flat_map(|stage| stage.alert(&alert, rules, &view))
-                .collect();
+            let mut actions = Vec::new();
+            for stage in stages.iter_mut() {
+                stage.alert(&alert, rules, &view, &mut actions);
+            }
             let condition = rules.condition(&alert.rule);
             emit.alert(alert, condition, actions, &view);
         });
@@ -136,6 +136,12 @@ impl Pipeline {
     pub(crate) fn idle(&mut self) {
         for stage in &mut self.stages {
             stage.idle(&mut self.emit);
+        }
+        for mut finding in self.emit.proposed() {
+            for stage in &mut self.stages {
+                stage.found(&mut finding);
+            }
+            self.emit.finding(finding);
         }
     }
 }

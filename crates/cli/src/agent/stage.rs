@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use rustix::thread::CapabilitySet;
 use vedette_detect::RuleSet;
-use vedette_event::{Action, Alert, RawEvent};
+use vedette_event::{Action, Alert, Finding, RawEvent};
 use vedette_sensor::bootstrap::Fact;
 use vedette_state::View;
 
@@ -46,10 +46,18 @@ pub(crate) trait Stage {
     /// An event, after the state has taken it in and before the rules see it. Events that introduce containers come too.
     fn event(&mut self, _event: &RawEvent<'_>, _view: &View<'_>, _emit: &mut Emit) {}
 
-    /// A rule fired for the event that was seen last. The answer says what this part does about it.
-    fn alert(&mut self, _alert: &Alert, _rules: &RuleSet, _view: &View<'_>) -> Vec<Action> {
-        Vec::new()
+    /// A rule fired for the event that was seen last. What this part does about it joins what others did before.
+    fn alert(
+        &mut self,
+        _alert: &Alert,
+        _rules: &RuleSet,
+        _view: &View<'_>,
+        _actions: &mut Vec<Action>,
+    ) {
     }
+
+    /// Another part found something by itself, see [`Emit::propose`]; what this part does about it goes into the finding.
+    fn found(&mut self, _finding: &mut Finding) {}
 
     /// No event is ready. Called many times a second when the machine is quiet, and at least once a second.
     fn idle(&mut self, _emit: &mut Emit) {}
@@ -86,11 +94,12 @@ pub(crate) fn all(
     if config.miners {
         stages.push(Box::new(Miners::new(hostname)));
     }
-    if let Some(capture) = &config.capture {
-        stages.push(Box::new(Captures::new(capture, log)?));
-    }
     if let Some(policies) = Policies::new(config, hostname, log)? {
         stages.push(Box::new(policies));
+    }
+    // after the policies, which may ask for one
+    if let Some(capture) = &config.capture {
+        stages.push(Box::new(Captures::new(capture, log)?));
     }
     Ok(stages)
 }

@@ -88,9 +88,9 @@ fn watch(args: &Measure, group: &Group, child: &mut Child) -> anyhow::Result<()>
             .and_then(|before| Window::between(before, &usage))
         {
             let values: Vec<String> = window
-                .values()
+                .figures()
                 .iter()
-                .map(|value| format!("{value:.4}"))
+                .map(|(_, value)| format!("{value:.4}"))
                 .collect();
             writeln!(
                 out,

@@ -185,6 +185,11 @@ impl Effective {
             .any(|policy| policy.detectors.malware > Reaction::Allow)
     }
 
+    /// True when a file of the image can be refused to run: when it can be on a list of known-bad ones.
+    pub fn looks_at_image(&self) -> bool {
+        !self.feed.is_empty() && self.watches_malware()
+    }
+
     /// True when anything could be decided for this container.
     pub fn is_idle(&self) -> bool {
         !self.watches_malware() && Operation::ALL.iter().all(|op| !self.watches(*op))

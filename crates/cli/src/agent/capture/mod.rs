@@ -17,7 +17,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use anyhow::Context;
 use rustix::thread::CapabilitySet;
 use vedette_detect::RuleSet;
-use vedette_event::{Action, Alert, Outcome, RawEvent};
+use vedette_detect::policy::ActionKind;
+use vedette_event::{Action, Alert, Finding, Outcome, RawEvent};
 use vedette_state::View;
 
 use super::config::{self, Config};
@@ -58,6 +59,16 @@ struct Active {
     begun: u64,
     until: u64,
     most: u64,
+}
+
+/// What a policy's wish for a capture says until this stage has fulfilled it.
+pub(crate) const NOT_TAKEN: &str = "no captures are taken here: capture.dir is not set";
+
+/// Whether a policy wants a capture and has none yet.
+fn is_asked(action: &Action) -> bool {
+    action.kind == ActionKind::Capture.word()
+        && action.outcome == Outcome::Withheld
+        && action.detail == NOT_TAKEN
 }
 
 /// Takes captures.
@@ -105,15 +116,15 @@ impl Captures {
     }
 
     /// Takes the event that was seen last, and what follows for `after` nanoseconds, into a capture. Its file comes back.
-    fn take(&mut self, alert: &Alert, after: u64) -> std::io::Result<std::path::PathBuf> {
-        let until = alert.time.saturating_add(after);
+    fn take(&mut self, time: u64, rule: &str, after: u64) -> std::io::Result<std::path::PathBuf> {
+        let until = time.saturating_add(after);
         if let Some(active) = &mut self.active {
             let most = active.begun.saturating_add(active.most.max(after));
             active.until = active.until.max(until.min(most));
             return Ok(active.open.path.clone());
         }
-        self.ring.complete(alert.time);
-        let path = self.config.dir.join(file::name(alert.time, &alert.rule));
+        self.ring.complete(time);
+        let path = self.config.dir.join(file::name(time, rule));
         let open = Open::begin(
             path.clone(),
             self.containers.iter().cloned().collect(),
@@ -128,11 +139,34 @@ impl Captures {
         }
         self.active = Some(Active {
             open,
-            begun: alert.time,
+            begun: time,
             until,
             most: after.saturating_mul(MOST_LENGTHS),
         });
         Ok(path)
+    }
+
+    fn begin(&mut self, time: u64, rule: &str, after: u64) -> Action {
+        let (outcome, detail) = match self.take(time, rule, after) {
+            Ok(path) => (Outcome::Done, path.display().to_string()),
+            Err(error) => {
+                self.failed += 1;
+                (Outcome::Failed, error.to_string())
+            }
+        };
+        Action {
+            kind: ActionKind::Capture.word().to_owned(),
+            outcome,
+            detail,
+        }
+    }
+
+    /// Does what a policy asked for, if one did.
+    fn answer(&mut self, time: u64, rule: &str, actions: &mut [Action]) {
+        let after = self.config.after.as_nanos() as u64;
+        if let Some(asked) = actions.iter_mut().find(|action| is_asked(action)) {
+            *asked = self.begin(time, rule, after);
+        }
     }
 
     fn end_when_due(&mut self, now: u64) {
@@ -189,28 +223,26 @@ impl Stage for Captures {
         self.hand_over(piece);
     }
 
-    fn alert(&mut self, alert: &Alert, rules: &RuleSet, _: &View<'_>) -> Vec<Action> {
+    fn alert(&mut self, alert: &Alert, rules: &RuleSet, _: &View<'_>, actions: &mut Vec<Action>) {
         let asked = rules.capture(&alert.rule);
         if asked.is_none() && !self.config.all {
-            return Vec::new();
+            self.answer(alert.time, &alert.rule, actions);
+            return;
         }
         let after = match asked {
             // milliseconds
             Some(own) if own > 0 => own.saturating_mul(1_000_000),
             _ => self.config.after.as_nanos() as u64,
         };
-        let (outcome, detail) = match self.take(alert, after) {
-            Ok(path) => (Outcome::Done, path.display().to_string()),
-            Err(error) => {
-                self.failed += 1;
-                (Outcome::Failed, error.to_string())
-            }
-        };
-        vec![Action {
-            kind: "capture".to_owned(),
-            outcome,
-            detail,
-        }]
+        let action = self.begin(alert.time, &alert.rule, after);
+        match actions.iter_mut().find(|action| is_asked(action)) {
+            Some(asked) => *asked = action,
+            None => actions.push(action),
+        }
+    }
+
+    fn found(&mut self, finding: &mut Finding) {
+        self.answer(finding.time, &finding.rule, &mut finding.actions);
     }
 
     fn idle(&mut self, _: &mut Emit) {

@@ -3,14 +3,16 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use serde_json::Value as Json;
 use vedette_detect::policy::respond::{Governor, Permission, Target};
 use vedette_detect::policy::scope::{Workload, for_workload};
 use vedette_detect::policy::{ActionKind, Policy};
-use vedette_event::{Action, Alert, Outcome};
+use vedette_event::{Action, Alert, Finding, Outcome};
 use vedette_guard::act::{self, ContainerGroups};
 use vedette_guard::start_ticks;
 
 use super::board::Board;
+use crate::agent::capture::NOT_TAKEN;
 use crate::agent::config;
 use crate::agent::log::Log;
 
@@ -73,12 +75,7 @@ impl Answers {
         board: &Board,
         log: &Log,
     ) -> Vec<Action> {
-        let workload = Workload {
-            cluster: self.cluster.clone(),
-            host: self.host.to_string(),
-            ..workload.clone()
-        };
-        let holding = for_workload(&self.policies, &workload, now());
+        let holding = self.holding(workload);
         let target = target(pid, exe, &workload.id);
         let mut out = Vec::new();
         for policy in holding.iter().filter(|p| Self::selects(p, alert)) {
@@ -86,6 +83,40 @@ impl Answers {
         }
         tell(&out, &alert.rule, &target, board, log);
         out
+    }
+
+    /// Answers a miner that was found by its behaviour. The first policy that looks for miners there is named in the
+    /// finding.
+    pub(super) fn miner(
+        &mut self,
+        finding: &mut Finding,
+        workload: &Workload,
+        board: &Board,
+        log: &Log,
+    ) {
+        let pid = finding.fields.get("proc.pid").and_then(Json::as_u64);
+        let pid = pid
+            .and_then(|pid| u32::try_from(pid).ok())
+            .unwrap_or_default();
+        let target = target(pid, String::new(), &workload.id);
+        let mut out = Vec::new();
+        for policy in self.holding(workload) {
+            if policy.enabled && policy.detectors.miner {
+                finding.policy.get_or_insert_with(|| policy.name.clone());
+                self.act(&policy, &target, &mut out);
+            }
+        }
+        tell(&out, &finding.rule, &target, board, log);
+        finding.actions.append(&mut out);
+    }
+
+    fn holding(&self, workload: &Workload) -> Vec<Arc<Policy>> {
+        let workload = Workload {
+            cluster: self.cluster.clone(),
+            host: self.host.to_string(),
+            ..workload.clone()
+        };
+        for_workload(&self.policies, &workload, now())
     }
 
     /// Does what a policy says besides denying and notifying.
@@ -159,11 +190,8 @@ fn perform(kind: ActionKind, target: &Target) -> (Outcome, String) {
         };
     }
     if kind == ActionKind::Capture {
-        return (
-            Outcome::Withheld,
-            "captures are taken by the agent's own setting: capture.dir with capture.all, or rules with capture: true"
-                .to_owned(),
-        );
+        // the captures' own stage comes after this one and takes it, where there is one
+        return (Outcome::Withheld, NOT_TAKEN.to_owned());
     }
     let Some(groups) = ContainerGroups::of(target.pid, &target.container) else {
         return (

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use vedette_detect::policy::drift::{Effective, Operation, Reaction, Source};
-use vedette_guard::{FileFacts, Inspect, control_groups, mount_namespace};
+use vedette_guard::{FileFacts, Inspect, control_groups, mount_namespace, runtime_namespace};
 use vedette_sensor::guard::{
     Attempt, Error, Guard, Hook, Inspector, Mechanism, Origin, Scope, Subject,
 };
@@ -196,7 +196,28 @@ impl Kernel {
                 exceptions,
             },
         );
-        self.guard.bind(namespace, group, &scope)
+        self.guard.bind(namespace, group, &scope)?;
+        self.spare_runtime(id, pid)
+    }
+
+    /// Lets the runtime of a node that is a container itself work in the node's mount namespace, as runtimes do in the
+    /// host's: its processes are in the control group of the container that they prepare. A namespace of a guarded
+    /// container stays guarded.
+    fn spare_runtime(&mut self, id: &str, pid: u32) -> Result<(), Error> {
+        let Some(runtime) = runtime_namespace(pid, id) else {
+            return Ok(());
+        };
+        let guarded = |bound: &Bound| bound.namespace == Some(runtime);
+        if mount_namespace(1).ok() == Some(runtime) || self.bound.values().any(guarded) {
+            return Ok(());
+        }
+        let nothing = Scope {
+            id: CANARY,
+            root_dev: 0,
+            refuse: [0; 4],
+            report: [0; 4],
+        };
+        self.guard.bind(Some(runtime), None, &nothing)
     }
 
     /// Forgets a container.

@@ -255,9 +255,9 @@ impl Stage for Policies {
         }
     }
 
-    fn alert(&mut self, alert: &Alert, _: &RuleSet, view: &View<'_>) -> Vec<Action> {
+    fn alert(&mut self, alert: &Alert, _: &RuleSet, view: &View<'_>, actions: &mut Vec<Action>) {
         if !self.answers.concerns(alert) {
-            return Vec::new();
+            return;
         }
         let mut room = Values::default();
         let mut text = |field: &FieldRef| match view.extract(field, &mut room) {
@@ -279,13 +279,30 @@ impl Stage for Policies {
             ..Workload::default()
         };
         let workload = self.workloads.get(&container).unwrap_or(&unknown);
+        actions.extend(
+            self.answers
+                .answer(alert, workload, pid, exe, &self.status, &self.log),
+        );
+    }
+
+    fn found(&mut self, finding: &mut Finding) {
+        if finding.source != "miner" {
+            return;
+        }
+        let container = finding.fields.get("container.full_id");
+        let container = container.and_then(|id| id.as_str()).unwrap_or_default();
+        let unknown = Workload {
+            id: container.to_owned(),
+            ..Workload::default()
+        };
+        let workload = self.workloads.get(container).unwrap_or(&unknown);
         self.answers
-            .answer(alert, workload, pid, exe, &self.status, &self.log)
+            .miner(finding, workload, &self.status, &self.log);
     }
 
     fn idle(&mut self, emit: &mut Emit) {
         while let Ok(finding) = self.findings.try_recv() {
-            emit.finding(finding);
+            emit.propose(finding);
         }
     }
 

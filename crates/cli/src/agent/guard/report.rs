@@ -1,17 +1,15 @@
 //! Findings of prevention: one for each attempt, with what it went by.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::sync::Arc;
 
 use serde_json::{Value as Json, json};
 use vedette_detect::policy::drift::{Decision, Operation, Source};
 use vedette_detect::policy::scope::Workload;
 use vedette_event::{Action, Clause, Finding, Outcome, Priority, Process, record_id};
+use vedette_guard::Ancestor;
 
-/// Ancestors that are read from /proc.
-const ANCESTORS: usize = 16;
-/// Bytes of a command line that are kept.
+/// Characters of a command line that are kept.
 const CMDLINE: usize = 1024;
 
 /// What happened, whichever mechanism saw it.
@@ -24,6 +22,8 @@ pub(super) struct Seen<'a> {
     pub(super) source: Source,
     pub(super) path: &'a str,
     pub(super) process: &'a str,
+    /// The process and those above it, where the mechanism has read them.
+    pub(super) lineage: &'a [Ancestor],
     pub(super) decision: &'a Decision,
     /// `bpf_lsm`, `fanotify` or `kill`.
     pub(super) mechanism: &'static str,
@@ -189,55 +189,38 @@ pub(super) fn own_action(seen: &Seen<'_>) -> Option<Action> {
     })
 }
 
-/// The process, then its ancestors, as /proc has them now: a process that was killed is told as it was seen.
+/// The process, then its ancestors: as they were when it was answered, or as /proc has them now. A process that was killed
+/// is told as it was seen.
 fn lineage(seen: &Seen<'_>) -> Vec<Process> {
-    let mut out = vec![Process {
+    let now = Ancestor::read(seen.pid);
+    let parent = match (&now, seen.parent) {
+        (Some((_, parent)), 0) => *parent,
+        (_, parent) => parent,
+    };
+    let own = Process {
         pid: i64::from(seen.pid),
         name: seen.comm.to_owned(),
         exepath: seen.process.to_owned(),
-        cmdline: cmdline(seen.pid),
+        cmdline: now.map(|(own, _)| short(&own.cmdline)).unwrap_or_default(),
         ..Process::default()
-    }];
-    let mut next = if seen.parent > 0 {
-        seen.parent
-    } else {
-        parent(seen.pid)
     };
-    while next > 0 && out.len() <= ANCESTORS {
-        let Ok(name) = fs::read_to_string(format!("/proc/{next}/comm")) else {
-            break;
-        };
-        out.push(Process {
-            pid: i64::from(next),
-            name: name.trim_end().to_owned(),
-            exepath: fs::read_link(format!("/proc/{next}/exe"))
-                .map(|path| path.to_string_lossy().into_owned())
-                .unwrap_or_default(),
-            cmdline: cmdline(next),
-            ..Process::default()
-        });
-        next = parent(next);
+    if seen.lineage.is_empty() {
+        let above = Ancestor::above(parent);
+        return std::iter::once(own).chain(above.iter().map(told)).collect();
     }
-    out
+    seen.lineage.iter().map(told).collect()
 }
 
-fn parent(pid: u32) -> u32 {
-    fs::read_to_string(format!("/proc/{pid}/stat"))
-        .ok()
-        .and_then(|stat| {
-            let (_, rest) = stat.rsplit_once(") ")?;
-            rest.split(' ').nth(1)?.parse().ok()
-        })
-        .unwrap_or_default()
+fn told(process: &Ancestor) -> Process {
+    Process {
+        pid: i64::from(process.pid),
+        name: process.name.clone(),
+        exepath: process.exe.clone(),
+        cmdline: short(&process.cmdline),
+        ..Process::default()
+    }
 }
 
-fn cmdline(pid: u32) -> String {
-    let bytes = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-    let bytes = bytes.get(..CMDLINE).unwrap_or(&bytes);
-    let words: Vec<_> = bytes
-        .split(|&b| b == 0)
-        .filter(|word| !word.is_empty())
-        .map(String::from_utf8_lossy)
-        .collect();
-    words.join(" ")
+fn short(cmdline: &str) -> String {
+    cmdline.chars().take(CMDLINE).collect()
 }

@@ -31,18 +31,21 @@ impl Keeper {
         let Some(kept) = self.containers.get(&refusal.container) else {
             return;
         };
-        let comm = std::fs::read_to_string(format!("/proc/{}/comm", refusal.pid));
         let workload = kept.workload.clone();
-        let comm = comm.unwrap_or_default();
+        let comm = refusal
+            .lineage
+            .first()
+            .map_or("", |process| process.name.as_str());
         self.found(&Seen {
             time: refusal.time,
             pid: refusal.pid,
             parent: 0,
-            comm: comm.trim_end(),
+            comm,
             operation: refusal.operation,
             source: refusal.source,
             path: &refusal.path,
             process: &refusal.process,
+            lineage: &refusal.lineage,
             decision: &refusal.decision,
             mechanism: "fanotify",
             stopped: refusal.refused,
@@ -103,6 +106,7 @@ impl Keeper {
             source,
             path: &path,
             process: &process,
+            lineage: &[],
             decision: &decision,
             mechanism,
             stopped,
