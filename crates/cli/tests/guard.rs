@@ -210,7 +210,7 @@ const POLICY: &str = "\
   mode: deny
   detectors: [drift]
   exceptions:
-    - {path: /tmp/allowed, reason: a test's}
+    - {path: /tmp/busybox-allowed, reason: a test's}
 ";
 
 #[test]
@@ -233,13 +233,15 @@ fn a_dropped_program_is_refused_in_a_real_container() {
         .wait_for(&["guarded", &container.id])
         .expect("the container is guarded");
     let said = container.exec(
-        "cp /bin/busybox /tmp/dropped; cp /bin/busybox /tmp/allowed; \
-         /tmp/allowed true 2>/dev/null; /bin/busybox echo IMAGE; /tmp/dropped echo DROPPED; echo over",
+        "cp /bin/busybox /tmp/busybox-dropped; cp /bin/busybox /tmp/busybox-allowed; \
+         /tmp/busybox-allowed echo ALLOWED; /bin/busybox echo IMAGE; /tmp/busybox-dropped echo DROPPED; echo over",
     );
-    assert!(said.contains("IMAGE") && said.contains("over"), "{said}");
+    for word in ["IMAGE", "ALLOWED", "over"] {
+        assert!(said.contains(word), "{word}: {said}");
+    }
     assert!(!said.contains("DROPPED"), "{said}");
     let line = agent
-        .wait_for(&["\"record\":\"finding\"", "/tmp/dropped"])
+        .wait_for(&["\"record\":\"finding\"", "/tmp/busybox-dropped"])
         .expect("it is told");
     let finding: Value = serde_json::from_str(&line).unwrap();
     assert_eq!(finding["policy"], "no drift here");
@@ -253,6 +255,66 @@ fn a_dropped_program_is_refused_in_a_real_container() {
     assert_eq!(finding["lineage"][0]["exepath"], "/bin/busybox", "{line}");
     // what has no name is stopped too, by the kernel
     println!("refused by {}", finding["actions"][0]["detail"]);
+}
+
+/// What a container says of a program that it was given just now.
+fn drop_and_run(container: &Runc) -> String {
+    container
+        .exec("cp /bin/busybox /tmp/busybox-dropped; /tmp/busybox-dropped echo DROPPED; echo over")
+}
+
+#[test]
+fn a_container_that_starts_again_is_guarded_again() {
+    let Some(container) = Runc::start() else {
+        return;
+    };
+    let policy = container.base.join("policy.yaml");
+    fs::write(&policy, POLICY).unwrap();
+    let agent = Agent::start(&policy);
+    if agent.wait_for(&["watching"]).is_err() || !container.up() {
+        println!("skipped: no agent or no container here");
+        return;
+    }
+    for _ in 0..3 {
+        agent.wait_for(&["guarded", &container.id]).unwrap();
+        let said = drop_and_run(&container);
+        assert!(!said.contains("DROPPED") && said.contains("over"), "{said}");
+        run("runc", &["delete", "--force", &container.id]);
+        agent
+            .wait_for(&["not guarded any more", &container.id])
+            .unwrap();
+        assert!(container.up());
+    }
+}
+
+#[test]
+fn a_policy_that_comes_later_holds_for_containers_that_run() {
+    let Some(container) = Runc::start() else {
+        return;
+    };
+    let policy = container.base.join("policy.yaml");
+    let elsewhere = format!("{POLICY}  scope: {{hosts: [none-such]}}\n");
+    fs::write(&policy, &elsewhere).unwrap();
+    let agent = Agent::start(&policy);
+    if agent.wait_for(&["watching"]).is_err() || !container.up() {
+        println!("skipped: no agent or no container here");
+        return;
+    }
+    let said = drop_and_run(&container);
+    assert!(said.contains("DROPPED"), "{said}");
+    let change = |text: &str| {
+        // as editors do it: whole or not at all
+        let next = container.base.join("next");
+        fs::write(&next, text).unwrap();
+        fs::rename(&next, &policy).unwrap();
+        agent.wait_for(&["policies read again"]).unwrap();
+    };
+    change(POLICY);
+    let said = drop_and_run(&container);
+    assert!(!said.contains("DROPPED") && said.contains("over"), "{said}");
+    change(&elsewhere);
+    let said = drop_and_run(&container);
+    assert!(said.contains("DROPPED"), "{said}");
 }
 
 #[test]

@@ -217,15 +217,58 @@ fn a_killed_run_leaves_nothing_that_down_does_not_remove() {
         vedette(&["lab", "down"]);
         group().is_none()
     }));
-    for entry in std::fs::read_dir(std::env::temp_dir()).unwrap() {
-        assert!(
-            !entry
-                .unwrap()
-                .file_name()
-                .to_string_lossy()
-                .starts_with(&name)
-        );
+    // nor its directory, nor what it announced to agents
+    let runtime = PathBuf::from("/run/containerd/io.containerd.runtime.v2.task");
+    for place in [std::env::temp_dir(), runtime] {
+        let entries = std::fs::read_dir(place).into_iter().flatten().flatten();
+        let left: Vec<_> = entries
+            .map(|entry| entry.path())
+            .filter(|path| path.to_string_lossy().contains(&name))
+            .collect();
+        assert_eq!(left, Vec::<PathBuf>::new());
     }
+}
+
+#[test]
+fn an_agent_beside_it_names_the_pods() {
+    let Some(_turn) = turn() else { return };
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name);
+    // with the privileges that it keeps by itself: not those to look into other roots
+    let mut agent = Command::new(env!("CARGO_BIN_EXE_vedette"))
+        .args(["agent", "--output", "json"])
+        .stdin(Stdio::null())
+        .stdout(std::fs::File::create(path("alerts")).unwrap())
+        .stderr(std::fs::File::create(path("log")).unwrap())
+        .spawn()
+        .unwrap();
+    let text = |name: &str| std::fs::read_to_string(path(name)).unwrap();
+    let watches = eventually(|| text("log").contains("watching"));
+    let output = vedette(&["lab", "run", "--yes", "-p", "restricted", "-o", "json"]);
+    let pods = || -> Vec<String> {
+        let alerts = text("alerts");
+        let alerts = alerts.lines().filter_map(|l| serde_json::from_str(l).ok());
+        alerts
+            .filter(|alert: &Value| {
+                alert["output_fields"]["proc.cmdline"]
+                    .as_str()
+                    .is_some_and(|line| line.contains("xmrig"))
+            })
+            .map(|alert| alert["output_fields"]["k8s.pod.name"].to_string())
+            .collect()
+    };
+    let told = eventually(|| !pods().is_empty());
+    agent.kill().unwrap();
+    agent.wait().unwrap();
+    assert!(watches, "{}", text("log"));
+    assert_eq!(output.status.code(), Some(0));
+    assert!(told, "the agent saw nothing: {}", text("log"));
+    let pods = pods();
+    eprintln!("{} alerts of the miner, of {}", pods.len(), pods[0]);
+    assert!(
+        pods.iter().all(|pod| pod.contains("security-playground-")),
+        "{pods:?}"
+    );
 }
 
 fn eventually(condition: impl Fn() -> bool) -> bool {
@@ -287,6 +330,7 @@ fn described(file: &str) -> Vec<(String, String, String, bool, bool, bool)> {
 fn the_manifests_are_the_same_lab() {
     let of = |pod: &Pod| {
         let privileged = pod.security == Security::Privileged;
+        assert_eq!(privileged, pod.host_pid);
         (
             pod.namespace.to_owned(),
             pod.name.to_owned(),

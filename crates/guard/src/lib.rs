@@ -27,7 +27,7 @@ use vedette_detect::policy::drift::{Decision, Effective, Operation, Source};
 
 pub use answer::{Gate, Stats};
 pub use canary::in_namespace_of_its_own;
-pub use process::{control_groups, live_process, mount_namespace, start_ticks};
+pub use process::{control_groups, listed_groups, live_process, mount_namespace, start_ticks};
 
 /// What the kernel knows of an open file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

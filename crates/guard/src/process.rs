@@ -9,6 +9,8 @@ use std::path::PathBuf;
 const CMDLINE: u64 = 4096;
 /// Bytes of /proc/PID/cgroup and /proc/PID/stat that are read.
 const SMALL: u64 = 16 << 10;
+/// Where the unified hierarchy is mounted, below /sys/fs/cgroup: alone, or beside those of the controllers.
+const UNIFIED: [&str; 2] = ["", "unified"];
 
 /// Reads the start of one of the kernel's files.
 pub(crate) fn head(path: &str, most: u64) -> io::Result<Vec<u8>> {
@@ -61,25 +63,45 @@ pub fn control_groups(pid: u32) -> Vec<PathBuf> {
         let (Some(controllers), Some(path)) = (parts.next(), parts.next()) else {
             continue;
         };
-        let path = path.trim_start_matches('/');
-        if path.is_empty() || path.split('/').any(|part| part == "..") {
-            continue;
-        }
-        let roots: Vec<String> = if controllers.is_empty() {
-            vec![String::new(), "unified".to_owned()]
+        let roots: Vec<&str> = if controllers.is_empty() {
+            UNIFIED.to_vec()
         } else {
-            let mut all = vec![controllers.to_owned()];
-            all.extend(controllers.split(',').map(str::to_owned));
+            let mut all = vec![controllers];
+            all.extend(controllers.split(','));
             all
         };
-        for root in roots {
-            let dir = PathBuf::from("/sys/fs/cgroup").join(root).join(path);
-            if dir.join("cgroup.procs").exists() && !out.contains(&dir) {
-                out.push(dir);
-            }
-        }
+        directories(&roots, path, &mut out);
     }
     out
+}
+
+/// Directories of a container's control groups, from the list that an event of one of its processes carries
+/// (`controller=/path`, each closed by a NUL) and the container's id. They stay true when that process is gone.
+pub fn listed_groups(list: &[u8], id: &str) -> Vec<PathBuf> {
+    let mut out = Vec::new();
+    let entries = list
+        .split(|&b| b == 0)
+        .filter_map(|entry| std::str::from_utf8(entry).ok()?.split_once('='));
+    for (controller, path) in entries.filter(|(_, path)| !id.is_empty() && path.contains(id)) {
+        // one hierarchy for all of them, or one for each
+        let roots = [controller, UNIFIED[0], UNIFIED[1]];
+        directories(&roots, path, &mut out);
+    }
+    out
+}
+
+/// Adds those directories of a control group that there are.
+fn directories(roots: &[&str], path: &str, out: &mut Vec<PathBuf>) {
+    let path = path.trim_start_matches('/');
+    if path.is_empty() || path.split('/').any(|part| part == "..") {
+        return;
+    }
+    for root in roots {
+        let dir = PathBuf::from("/sys/fs/cgroup").join(root).join(path);
+        if dir.join("cgroup.procs").exists() && !out.contains(&dir) {
+            out.push(dir);
+        }
+    }
 }
 
 /// The control group's line that names this container, to tell whose process it is.
@@ -88,10 +110,11 @@ pub(crate) fn is_in_container(pid: u32, id: &str) -> bool {
     !id.is_empty() && String::from_utf8_lossy(&text).contains(id)
 }
 
-/// A process of a control group that is alive, preferably this one.
-pub fn live_process(preferred: u32, groups: &[PathBuf]) -> Option<u32> {
+/// A process of a container that is alive, preferably this one; numbers of processes are used again, so it must still be
+/// in the container.
+pub fn live_process(preferred: u32, id: &str, groups: &[PathBuf]) -> Option<u32> {
     let alive = |pid: u32| PathBuf::from(format!("/proc/{pid}/root")).exists();
-    if alive(preferred) {
+    if alive(preferred) && is_in_container(preferred, id) {
         return Some(preferred);
     }
     groups

@@ -1,5 +1,4 @@
-//! The world around the lab's cluster: a download mirror, a host to scan, an instance-metadata service, a mining pool, and
-//! the cluster's API server. Each has its own address inside the lab's network; none of them knows a way out.
+//! The world around the lab's cluster: a download mirror, a host to scan, a mining pool, and the cluster's API server. Each has its own address inside the lab's network; none of them knows a way out.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -18,17 +17,15 @@ const MIRROR: &str = "/srv/mirror";
 /// Addresses from the ranges that are set aside for documentation (RFC 5737), so that they belong to nobody.
 const MIRROR_AT: Place = ([203, 0, 113, 10], 80);
 const TARGET_AT: [Place; 2] = [([203, 0, 113, 20], 22), ([203, 0, 113, 20], 80)];
+/// What the host that is scanned says first.
+const BANNER: &[u8] = b"SSH-2.0-range\r\n";
 const POOL_AT: Place = ([198, 51, 100, 7], 3333);
-const METADATA_AT: Place = ([169, 254, 169, 254], 80);
 const API_SERVER_AT: Place = ([10, 96, 0, 1], 443);
 
 /// `range-cloud`.
 pub(crate) fn run(_: &[String]) -> ExitCode {
-    let services: [(Place, fn(&Request) -> Answer); 3] = [
-        (MIRROR_AT, mirror),
-        (METADATA_AT, metadata),
-        (API_SERVER_AT, cluster::api_server),
-    ];
+    let services: [(Place, fn(&Request) -> Answer); 2] =
+        [(MIRROR_AT, mirror), (API_SERVER_AT, cluster::api_server)];
     for (place, handler) in services {
         std::thread::spawn(move || {
             if let Err(error) = http::serve(SocketAddr::from(place), handler) {
@@ -39,8 +36,8 @@ pub(crate) fn run(_: &[String]) -> ExitCode {
     for place in TARGET_AT {
         std::thread::spawn(move || {
             if let Ok(listener) = TcpListener::bind(SocketAddr::from(place)) {
-                for stream in listener.incoming() {
-                    drop(stream);
+                for mut stream in listener.incoming().flatten() {
+                    let _ = stream.write_all(BANNER);
                 }
             }
         });
@@ -68,23 +65,6 @@ fn mirror(request: &Request) -> Answer {
         Ok(bytes) => (200, bytes),
         Err(_) => (404, Vec::new()),
     }
-}
-
-/// Credentials of the shape that the real service gives, long expired, of an account that cannot exist.
-fn metadata(request: &Request) -> Answer {
-    let text = match request.path.as_str() {
-        "/latest/meta-data/iam/info" => {
-            r#"{"Code":"Success","LastUpdated":"2001-01-01T00:00:00Z","InstanceProfileArn":"arn:aws:iam::000000000000:instance-profile/range-node","InstanceProfileId":"RANGE"}"#
-        }
-        "/latest/meta-data/iam/security-credentials/" => "range-node",
-        "/latest/meta-data/iam/security-credentials/range-node" => {
-            r#"{"Code":"Success","Type":"AWS-HMAC","AccessKeyId":"ASIARANGEEXPIRED0000","SecretAccessKey":"expired","Token":"expired","Expiration":"2001-01-01T06:00:00Z"}"#
-        }
-        "/latest/meta-data/" => "iam/\ninstance-id",
-        "/latest/meta-data/instance-id" => "i-0range",
-        _ => return (404, Vec::new()),
-    };
-    (200, text.as_bytes().to_vec())
 }
 
 /// Answers login and submit as a Stratum pool does.

@@ -20,7 +20,7 @@ pub(crate) struct Request {
     pub(crate) path: String,
     /// What stands after `?`, and the body when it is a form.
     pub(crate) form: String,
-    /// Bearer token.
+    /// Bearer token, or that of the metadata service.
     pub(crate) token: String,
     pub(crate) body: Vec<u8>,
 }
@@ -43,18 +43,31 @@ pub(crate) fn serve(
     address: SocketAddr,
     handler: impl Fn(&Request) -> Answer + Send + Sync + 'static,
 ) -> io::Result<()> {
+    serve_within(address, |_| None, handler)
+}
+
+/// The same; an answer to a request for which `hops` says a number goes no further than that.
+pub(crate) fn serve_within(
+    address: SocketAddr,
+    hops: impl Fn(&Request) -> Option<u32> + Send + Sync + 'static,
+    handler: impl Fn(&Request) -> Answer + Send + Sync + 'static,
+) -> io::Result<()> {
     let listener = TcpListener::bind(address)?;
-    let handler = Arc::new(handler);
+    let both = Arc::new((hops, handler));
     for stream in listener.incoming().flatten() {
-        let handler = Arc::clone(&handler);
+        let both = Arc::clone(&both);
         std::thread::spawn(move || {
-            let _ = answer(stream, &*handler);
+            let _ = answer(stream, &both.0, &both.1);
         });
     }
     Ok(())
 }
 
-fn answer(stream: TcpStream, handler: &dyn Fn(&Request) -> Answer) -> io::Result<()> {
+fn answer(
+    stream: TcpStream,
+    hops: &dyn Fn(&Request) -> Option<u32>,
+    handler: &dyn Fn(&Request) -> Answer,
+) -> io::Result<()> {
     stream.set_read_timeout(Some(PATIENCE))?;
     let mut reader = BufReader::new(stream);
     let Some(request) = read_request(&mut reader)? else {
@@ -62,19 +75,23 @@ fn answer(stream: TcpStream, handler: &dyn Fn(&Request) -> Answer) -> io::Result
     };
     let (status, body) = handler(&request);
     let mut stream = reader.into_inner();
+    if let Some(hops) = hops(&request) {
+        stream.set_ttl(hops)?;
+    }
     let reason = match status {
         200 => "OK",
         201 => "Created",
+        401 => "Unauthorized",
         403 => "Forbidden",
         404 => "Not Found",
         _ => "Internal Server Error",
     };
-    write!(
-        stream,
+    // in one piece, so that whoever reads finds the status at its beginning
+    let head = format!(
         "HTTP/1.1 {status} {reason}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
         body.len()
-    )?;
-    stream.write_all(&body)
+    );
+    stream.write_all(&[head.as_bytes(), &body].concat())
 }
 
 fn read_request(reader: &mut impl BufRead) -> io::Result<Option<Request>> {
@@ -109,6 +126,7 @@ fn read_request(reader: &mut impl BufRead) -> io::Result<Option<Request>> {
                         .trim_start_matches("Bearer ")
                         .clone_into(&mut request.token);
                 }
+                "x-aws-ec2-metadata-token" => value.trim().clone_into(&mut request.token),
                 _ => {}
             }
         }
@@ -133,7 +151,8 @@ pub(crate) fn ask(
     token: &str,
     body: &[u8],
 ) -> io::Result<Answer> {
-    let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(5))?;
+    // one call that says how it ended, where a non-blocking one would say "in progress"; the lab drops nothing silently
+    let mut stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     write!(
         stream,

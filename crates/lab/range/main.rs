@@ -2,7 +2,7 @@
 //!
 //! A part is chosen by the name under which the program is called, as with busybox: the vulnerable web service
 //! (`gunicorn`), the victims (`hello-server`, `postgres`), the harmless look-alikes of what an attacker brings (`nmap`,
-//! `crictl`, `kubectl`, `xmrig`), and the world around (`range-cloud`, `range-gate`, `containerd`, `crond`).
+//! `crictl`, `kubectl`, `xmrig`), and the world around (`range-cloud`, `range-metadata`, `range-gate`, `containerd`, `crond`).
 //! It is built as a static program with nothing but the standard library, so that it runs in images that hold nothing else.
 //!
 //! None of the parts does harm: the scanner connects to addresses of the lab, the miner hashes for some seconds at half a
@@ -20,6 +20,7 @@ mod database;
 mod gate;
 mod hosts;
 mod http;
+mod metadata;
 mod miner;
 mod node;
 mod packages;
@@ -48,6 +49,7 @@ const PARTS: &[(&str, Part)] = &[
     ("psql", database::psql),
     ("range-cloud", cloud::run),
     ("range-gate", gate::run),
+    ("range-metadata", metadata::run),
     ("xmrig", miner::xmrig),
 ];
 

@@ -41,7 +41,7 @@ pub(crate) fn xmrig(arguments: &[String]) -> ExitCode {
 
 fn mine(pool: &str, time: Duration) -> io::Result<u32> {
     let address = hosts::socket(pool, 3333).ok_or_else(|| io::Error::other("DNS error"))?;
-    let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(5))?;
+    let mut stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(Duration::from_secs(5)))?;
     let mut answers = BufReader::new(stream.try_clone()?);
     let mut line = String::new();

@@ -1,5 +1,6 @@
 //! The scanner's look-alike: tries some ports of one host of the lab.
 
+use std::io::{self, Read};
 use std::net::{SocketAddr, TcpStream};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -24,9 +25,19 @@ pub(crate) fn nmap(arguments: &[String]) -> ExitCode {
     };
     println!("Nmap scan report for {host} ({address})\nPORT     STATE");
     for &port in PORTS {
-        if TcpStream::connect_timeout(&SocketAddr::new(address, port), PATIENCE).is_ok() {
-            println!("{:<8} open", format!("{port}/tcp"));
+        if let Ok(stream) = TcpStream::connect_timeout(&SocketAddr::new(address, port), PATIENCE) {
+            let banner = banner(stream).unwrap_or_default();
+            println!("{:<8} open {banner}", format!("{port}/tcp"));
         }
     }
     ExitCode::SUCCESS
+}
+
+/// What a service says before it is asked.
+fn banner(mut stream: TcpStream) -> io::Result<String> {
+    stream.set_read_timeout(Some(PATIENCE))?;
+    let mut bytes = [0; 64];
+    let length = stream.read(&mut bytes)?;
+    let text = String::from_utf8_lossy(&bytes[..length]);
+    Ok(text.trim().to_owned())
 }

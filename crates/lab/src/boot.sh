@@ -56,10 +56,21 @@ ln -s pts/ptmx "$root/dev/ptmx"
 hostname "$lab"
 ip link set lo up
 ip link add cni0 type bridge
-for address in 10.244.1.1/24 10.96.0.1/32 169.254.169.254/32 203.0.113.10/32 203.0.113.20/32 198.51.100.7/32; do
+for address in 10.244.1.1/24 10.96.0.1/32 203.0.113.10/32 203.0.113.20/32 198.51.100.7/32; do
   ip address add "$address" dev cni0
 done
 ip link set cni0 up
+
+# The metadata service stands one hop behind the node, as clouds have it: the node forwards what pods ask.
+echo 1 > /proc/sys/net/ipv4/ip_forward
+mkdir -p "$root/run/netns"
+: > "$root/run/netns/metadata"
+unshare --net="$root/run/netns/metadata" true
+ip link add metadata0 type veth peer name eth0 netns "$root/run/netns/metadata"
+ip address add 169.254.169.253/30 dev metadata0
+ip link set metadata0 up
+nsenter --net="$root/run/netns/metadata" sh -c \
+  'ip link set lo up && ip address add 169.254.169.254/30 dev eth0 && ip link set eth0 up && ip route add default via 169.254.169.253'
 
 bundles=$root/run/containerd/io.containerd.runtime.v2.task/k8s.io
 mkdir -p "$bundles" "$root/run/netns" "$root/run/range/steps"
@@ -78,8 +89,17 @@ for pod in "$stage"/pods/*; do
   ip link add "veth$number" type veth peer name eth0 netns "$netns"
   ip link set "veth$number" master cni0 up
   nsenter --net="$netns" sh -c "ip link set lo up && ip address add $(cat "$pod/address")/24 dev eth0 && ip link set eth0 up && ip route add default via 10.244.1.1"
+  if [ -e "$pod/no-egress" ]; then
+    # a network policy without a rule for anything but the name service: replies pass, all else is refused
+    nsenter --net="$netns" sh -ec '
+      iptables -A OUTPUT -o lo -j ACCEPT
+      iptables -A OUTPUT -m conntrack --ctstate ESTABLISHED,RELATED -j ACCEPT
+      for protocol in tcp udp; do iptables -A OUTPUT -p $protocol --dport 53 -j ACCEPT; done
+      iptables -A OUTPUT -j REJECT --reject-with icmp-admin-prohibited'
+  fi
 done
 cp "$stage/containers" "$stage/tokens" "$root/run/range/"
+if [ -e "$stage/metadata-tokens" ]; then : > "$root/run/range/metadata-tokens"; fi
 cp "$stage/start" "$root/run/range/start"
 for mark in $(cat "$stage/marks"); do : > "$root/run/range/steps/$mark"; done
 

@@ -11,8 +11,8 @@ use crate::{PARTS, tools};
 /// Names of busybox that every image has.
 const APPLETS: &[&str] = &[
     "cat", "chmod", "chown", "cp", "cut", "date", "echo", "env", "false", "grep", "gunzip", "gzip",
-    "head", "id", "init", "ln", "ls", "mkdir", "mv", "printenv", "ps", "pwd", "rm", "rmdir", "sed",
-    "sh", "sleep", "sort", "tail", "tar", "touch", "true", "umount", "uname", "wc", "wget",
+    "head", "id", "init", "ln", "ls", "mkdir", "mv", "nc", "printenv", "ps", "pwd", "rm", "rmdir",
+    "sed", "sh", "sleep", "sort", "tail", "tar", "touch", "true", "umount", "uname", "wc", "wget",
     "whoami",
 ];
 
@@ -172,6 +172,7 @@ fn libraries(program: &Path) -> io::Result<Vec<String>> {
 pub(crate) fn all(root: &Path) -> io::Result<()> {
     let node = Image::new(root.join("node"))?;
     node.program(&program("runc")?, "usr/bin/runc")?;
+    node.program(&program("nsenter")?, "usr/bin/nsenter")?;
     for part in [
         "apt-get",
         "containerd",
@@ -179,6 +180,7 @@ pub(crate) fn all(root: &Path) -> io::Result<()> {
         "logrotate",
         "range-cloud",
         "range-gate",
+        "range-metadata",
     ] {
         node.part(&format!("usr/bin/{part}"))?;
     }
@@ -194,6 +196,12 @@ pub(crate) fn all(root: &Path) -> io::Result<()> {
     )?;
     node.archive("srv/mirror/crictl.tar.gz", "", "crictl")?;
     node.archive("srv/mirror/xmrig.tar.gz", "xmrig-6.20.0", "xmrig")?;
+    // what tells a node from a container at a glance
+    node.text(
+        "var/lib/kubelet/config.yaml",
+        0o600,
+        "apiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\nclusterDomain: cluster.local\n",
+    )?;
     node.directory("var/log/pods", 0o755)?;
     node.text("var/log/pods/security-playground.log", 0o644, "started\n")?;
     node.text("etc/hosts", 0o644, crate::pod::HOSTS)?;

@@ -3,7 +3,7 @@
 //! [`Node::start`] makes a machine of its own out of namespaces: processes, mounts, network, host name, over an overlay
 //! root whose writable part lies in memory. In it run real containers (runc over overlayfs, with the annotations that
 //! containerd's CRI plugin gives them), each in a network namespace on the node's bridge: the vulnerable web service in
-//! one of its [`Profile`]s and its victims. Around them stand a mirror, a metadata service, a mining pool and an API
+//! one of its [`Profile`]s, or with one [`Control`] more, and its victims. Around them stand a mirror, a metadata service, a mining pool and an API
 //! server, at addresses that exist only there. Nothing leads out of that network.
 //!
 //! When the [`Node`] is dropped, or this process dies in any way, the kernel ends every process of the node and with them
@@ -12,6 +12,8 @@
 //!
 //! This crate makes and drives the node. It does not watch it: what happens there is for the sensor to see.
 
+mod control;
+mod announce;
 mod gate;
 mod image;
 mod node;
@@ -20,11 +22,12 @@ mod spec;
 mod sweep;
 mod tools;
 
+pub use control::Control;
 pub use gate::{Gate, encode};
 pub use node::{Error, Node, Settings};
-pub use pod::{Pod, Profile, Security, pods};
+pub use pod::{Capabilities, Pod, Profile, Security, pods};
 pub use sweep::sweep;
-pub use tools::{Missing, missing};
+pub use tools::{Missing, missing, missing_for};
 
 /// The program that plays every part, as a static executable; empty when it could not be built.
 pub(crate) const PARTS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/parts"));

@@ -2,15 +2,16 @@
 
 use std::fs;
 use std::io::{self, Read};
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
+use crate::announce::Announcement;
 use crate::pod::{self, Pod, Profile};
-use crate::{Gate, PREFIX, image, spec, sweep, tools};
+use crate::{Control, Gate, PREFIX, image, spec, sweep, tools};
 
 /// How long the node may take to come up. It takes about a second on an idle machine.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -46,6 +47,8 @@ pub enum Error {
 pub struct Settings {
     /// How the vulnerable workload is run.
     pub profile: Profile,
+    /// A control that the vulnerable workload gets besides.
+    pub control: Option<Control>,
     /// Names of the marks that the gate can make.
     pub marks: Vec<String>,
 }
@@ -56,7 +59,7 @@ pub struct Node {
     name: String,
     child: Child,
     init: u32,
-    announced: Option<PathBuf>,
+    announced: Option<Announcement>,
     directory: Option<TempDir>,
 }
 
@@ -80,6 +83,8 @@ impl Node {
         }
         image::all(&stage.join("images")).map_err(io("making the lab's images"))?;
         prepare(stage, &name, settings).map_err(io("preparing the lab's pods"))?;
+        // without it the pods only have no names to agents
+        let announced = Announcement::new(&name, stage).ok();
         let script = stage.join("boot.sh");
         fs::write(&script, include_str!("boot.sh")).map_err(io("preparing the lab's node"))?;
         let log = fs::File::create(stage.join("log")).map_err(io("making the lab's log"))?;
@@ -114,11 +119,10 @@ impl Node {
             name,
             child,
             init: 0,
-            announced: None,
+            announced,
             directory: Some(directory),
         };
         node.wait_until_ready()?;
-        node.announce();
         Ok(node)
     }
 
@@ -195,24 +199,12 @@ impl Node {
         }
         text[from..].trim().to_owned()
     }
-
-    /// Lets agents on this machine find the lab's pods as they find all others: by the runtime's files. Where that is not
-    /// possible the pods only have no names there.
-    fn announce(&mut self) {
-        let link = Path::new(sweep::TASKS).join(&self.name);
-        let bundles = self.root().join(spec::BUNDLES.trim_start_matches('/'));
-        if fs::create_dir_all(sweep::TASKS).is_ok() && symlink(bundles, &link).is_ok() {
-            self.announced = Some(link);
-        }
-    }
 }
 
 impl Node {
     /// Ends every process of the node and removes what the kernel leaves of it. Dropping does the same.
     pub fn end(&mut self) {
-        if let Some(link) = self.announced.take() {
-            let _ = fs::remove_file(link);
-        }
+        self.announced = None;
         let _ = self.child.kill();
         let _ = self.child.wait();
         let deadline = Instant::now() + END;
@@ -246,7 +238,10 @@ fn prepare(stage: &Path, lab: &str, settings: &Settings) -> io::Result<()> {
     let mut containers = String::new();
     let mut tokens = String::new();
     let mut start = String::from(START);
-    for (number, pod) in pod::pods(settings.profile).iter().enumerate() {
+    for (number, pod) in pod::pods_with(settings.profile, settings.control)
+        .iter()
+        .enumerate()
+    {
         let Pod {
             name,
             pod: full,
@@ -270,6 +265,9 @@ fn prepare(stage: &Path, lab: &str, settings: &Settings) -> io::Result<()> {
         containers.push_str(&format!(
             "{id}\t{name}\t{full}\t{namespace}\t{image_name}\n"
         ));
+        if !pod.egress {
+            fs::write(directory.join("no-egress"), "")?;
+        }
         let right = if pod.may_create { " create" } else { "" };
         tokens.push_str(&format!(
             "{token} system:serviceaccount:{namespace}:default {namespace}{right}\n"
@@ -279,6 +277,9 @@ fn prepare(stage: &Path, lab: &str, settings: &Settings) -> io::Result<()> {
         }
     }
     start.push_str("echo ok > /run/range/ready\n");
+    if let Some(file) = settings.control.and_then(Control::on_node) {
+        fs::write(stage.join(file), "")?;
+    }
     fs::write(stage.join("containers"), containers)?;
     fs::write(stage.join("tokens"), tokens)?;
     fs::write(stage.join("marks"), settings.marks.join("\n"))?;
@@ -291,6 +292,7 @@ export PATH=/usr/sbin:/usr/bin:/sbin:/bin
 for part in containerd range-cloud range-gate crond; do
   $part &
 done
+nsenter --net=/run/netns/metadata range-metadata &
 run() {
   if ! runc run --detach --bundle /run/containerd/io.containerd.runtime.v2.task/k8s.io/$1 $1; then
     echo failed > /run/range/ready

@@ -1,5 +1,7 @@
 //! The pods of the lab, as `lab/kubernetes` has them for a real cluster.
 
+use crate::control::Control;
+
 /// How the vulnerable workload is run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Profile {
@@ -39,19 +41,35 @@ impl Profile {
     }
 }
 
-/// What a container may do.
+/// How much of the kernel a container sees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Security {
-    /// `privileged: true` and `hostPID: true`.
+    /// `privileged: true`: kernel files in full and writable.
     Privileged,
-    /// What a container gets when nothing is said.
+    /// What a container gets when nothing is said: kernel files hidden or read-only.
     Default,
-    /// The restricted Pod Security Standard.
+    /// The same with `allowPrivilegeEscalation: false` and a filter of system calls, as the restricted Pod Security Standard
+    /// wants them.
     Restricted,
+}
+
+/// Capabilities of a container.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Capabilities {
+    /// Every one that the lab's node has.
+    All,
+    /// Those that runtimes give when nothing is said.
+    Default,
+    /// None.
+    None,
 }
 
 /// A pod with its one container.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a setting of its own in a pod's manifest"
+)]
 pub struct Pod {
     /// Name of the container.
     pub name: &'static str,
@@ -71,8 +89,18 @@ pub struct Pod {
     pub cwd: &'static str,
     /// User and group.
     pub user: u32,
-    /// What it may do.
+    /// How much of the kernel it sees.
     pub security: Security,
+    /// What it may ask of the kernel.
+    pub capabilities: Capabilities,
+    /// Whether it sees the node's processes.
+    pub host_pid: bool,
+    /// Whether its root file system cannot be written.
+    pub read_only_root: bool,
+    /// Whether the service account's token is mounted.
+    pub token: bool,
+    /// Whether it may make connections; where not, only to port 53, and replies.
+    pub egress: bool,
     /// Address on the node's bridge.
     pub address: &'static str,
     /// Whether it runs from the beginning.
@@ -104,6 +132,11 @@ const HELLO_CLIENT: &[&str] = &[
 
 /// The pods of a profile, the vulnerable one first.
 pub fn pods(profile: Profile) -> Vec<Pod> {
+    pods_with(profile, None)
+}
+
+/// The pods of a profile with one more control on the vulnerable workload, and on what it starts.
+pub(crate) fn pods_with(profile: Profile, control: Option<Control>) -> Vec<Pod> {
     let web = Pod {
         name: "security-playground",
         pod: "security-playground-6f7d4b9c5-x2x9k",
@@ -115,25 +148,40 @@ pub fn pods(profile: Profile) -> Vec<Pod> {
         cwd: "/app",
         user: 0,
         security: Security::Privileged,
+        capabilities: Capabilities::All,
+        host_pid: true,
+        read_only_root: false,
+        token: true,
+        egress: true,
         address: WEB,
         started: true,
         may_create: true,
     };
-    let web = match profile {
+    let mut web = match profile {
         Profile::Playground => web,
         Profile::Restricted | Profile::RestrictedNodrift => Pod {
             cwd: "/home/python",
             user: 1000,
             security: Security::Restricted,
+            capabilities: Capabilities::None,
+            host_pid: false,
             may_create: false,
             ..web
         },
     };
+    if let Some(control) = control {
+        control.apply(&mut web);
+    }
     let victim = Pod {
         env: &[],
         cwd: "/",
         user: 0,
         security: Security::Default,
+        capabilities: Capabilities::Default,
+        host_pid: false,
+        read_only_root: false,
+        token: true,
+        egress: true,
         may_create: false,
         ..web.clone()
     };

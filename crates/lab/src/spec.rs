@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::pod::{Pod, Security};
+use crate::pod::{Capabilities, Pod, Security};
 use crate::tools;
 
 /// Capabilities by number, as `linux/capability.h` has them.
@@ -163,7 +163,7 @@ const MEMORY: u64 = 512 << 20;
 pub(crate) fn of(pod: &Pod, id: &str, sandbox: &str, uid: &str, lab: &str) -> Value {
     let privileged = pod.security == Security::Privileged;
     let restricted = pod.security == Security::Restricted;
-    let (bounding, held) = capabilities(pod.security, tools::bounding());
+    let (bounding, held) = capabilities(pod.capabilities, tools::bounding());
     let env: Vec<String> = pod
         .env
         .iter()
@@ -179,8 +179,8 @@ pub(crate) fn of(pod: &Pod, id: &str, sandbox: &str, uid: &str, lab: &str) -> Va
         json!({"type": "mount"}),
         json!({"type": "network", "path": format!("/run/netns/{id}")}),
     ];
-    if privileged {
-        // the node's own: `hostPID`
+    if pod.host_pid {
+        // the node's own
         namespaces.push(json!({"type": "pid", "path": "/proc/1/ns/pid"}));
     } else {
         namespaces.push(json!({"type": "pid"}));
@@ -215,9 +215,9 @@ pub(crate) fn of(pod: &Pod, id: &str, sandbox: &str, uid: &str, lab: &str) -> Va
             "capabilities": {"bounding": bounding, "effective": held, "permitted": held},
             "noNewPrivileges": restricted,
         },
-        "root": {"path": "rootfs", "readonly": false},
+        "root": {"path": "rootfs", "readonly": pod.read_only_root},
         "hostname": pod.pod,
-        "mounts": mounts(id, privileged),
+        "mounts": mounts(id, privileged, pod.token),
         "linux": linux,
         "annotations": {
             "io.kubernetes.cri.container-type": "container",
@@ -232,15 +232,15 @@ pub(crate) fn of(pod: &Pod, id: &str, sandbox: &str, uid: &str, lab: &str) -> Va
 }
 
 /// The bounding set, and what is held. `here` is the mask that this machine allows: runc cannot give more.
-fn capabilities(security: Security, here: u64) -> (Vec<String>, Vec<String>) {
+fn capabilities(which: Capabilities, here: u64) -> (Vec<String>, Vec<String>) {
     let name = |name: &&str| format!("CAP_{name}");
-    match security {
-        Security::Restricted => (Vec::new(), Vec::new()),
-        Security::Default => {
+    match which {
+        Capabilities::None => (Vec::new(), Vec::new()),
+        Capabilities::Default => {
             let all: Vec<String> = DEFAULT.iter().map(name).collect();
             (all.clone(), all)
         }
-        Security::Privileged => {
+        Capabilities::All => {
             let held = CAPABILITIES
                 .iter()
                 .enumerate()
@@ -264,18 +264,21 @@ fn devices() -> Value {
     json!(rules)
 }
 
-fn mounts(id: &str, privileged: bool) -> Value {
+fn mounts(id: &str, privileged: bool, token: bool) -> Value {
     let system = if privileged { "rw" } else { "ro" };
-    json!([
-        {"destination": "/proc", "type": "proc", "source": "proc", "options": ["nosuid", "noexec", "nodev"]},
-        {"destination": "/dev", "type": "tmpfs", "source": "tmpfs", "options": ["nosuid", "strictatime", "mode=755", "size=65536k"]},
-        {"destination": "/dev/pts", "type": "devpts", "source": "devpts", "options": ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620"]},
-        {"destination": "/dev/shm", "type": "tmpfs", "source": "shm", "options": ["nosuid", "noexec", "nodev", "mode=1777", "size=65536k"]},
-        {"destination": "/dev/mqueue", "type": "mqueue", "source": "mqueue", "options": ["nosuid", "noexec", "nodev"]},
-        {"destination": "/sys", "type": "sysfs", "source": "sysfs", "options": ["nosuid", "noexec", "nodev", system]},
-        {"destination": "/etc/hosts", "type": "bind", "source": format!("{BUNDLES}/{id}/hosts"), "options": ["rbind", "rprivate", "rw"]},
-        {"destination": "/var/run/secrets/kubernetes.io/serviceaccount", "type": "bind", "source": format!("{BUNDLES}/{id}/account"), "options": ["rbind", "rprivate", "ro"]},
-    ])
+    let mut mounts = vec![
+        json!({"destination": "/proc", "type": "proc", "source": "proc", "options": ["nosuid", "noexec", "nodev"]}),
+        json!({"destination": "/dev", "type": "tmpfs", "source": "tmpfs", "options": ["nosuid", "strictatime", "mode=755", "size=65536k"]}),
+        json!({"destination": "/dev/pts", "type": "devpts", "source": "devpts", "options": ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620"]}),
+        json!({"destination": "/dev/shm", "type": "tmpfs", "source": "shm", "options": ["nosuid", "noexec", "nodev", "mode=1777", "size=65536k"]}),
+        json!({"destination": "/dev/mqueue", "type": "mqueue", "source": "mqueue", "options": ["nosuid", "noexec", "nodev"]}),
+        json!({"destination": "/sys", "type": "sysfs", "source": "sysfs", "options": ["nosuid", "noexec", "nodev", system]}),
+        json!({"destination": "/etc/hosts", "type": "bind", "source": format!("{BUNDLES}/{id}/hosts"), "options": ["rbind", "rprivate", "rw"]}),
+    ];
+    if token {
+        mounts.push(json!({"destination": "/var/run/secrets/kubernetes.io/serviceaccount", "type": "bind", "source": format!("{BUNDLES}/{id}/account"), "options": ["rbind", "rprivate", "ro"]}));
+    }
+    json!(mounts)
 }
 
 #[cfg(test)]
@@ -302,11 +305,11 @@ mod tests {
 
     #[test]
     fn a_privileged_container_does_not_hold_what_reaches_the_machine() {
-        let (bounding, held) = capabilities(Security::Privileged, u64::MAX);
+        let (bounding, held) = capabilities(Capabilities::All, u64::MAX);
         assert!(bounding.contains(&"CAP_SYS_MODULE".to_owned()));
         assert!(!held.contains(&"CAP_SYS_MODULE".to_owned()));
         assert!(held.contains(&"CAP_SYS_ADMIN".to_owned()));
         // CAP_CHOWN alone
-        assert_eq!(capabilities(Security::Privileged, 1).1, ["CAP_CHOWN"]);
+        assert_eq!(capabilities(Capabilities::All, 1).1, ["CAP_CHOWN"]);
     }
 }

@@ -5,11 +5,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::PREFIX;
+use crate::announce::TASKS;
 
 /// Where control groups are mounted.
 const CGROUPS: &str = "/sys/fs/cgroup";
-/// Where this machine's containerd keeps bundles; a running lab is announced there (see `node.rs`).
-pub(crate) const TASKS: &str = "/run/containerd/io.containerd.runtime.v2.task";
 
 /// Removes what is left of labs whose run is gone, and ends their nodes should they still live. With `all`, labs that are
 /// still being run are ended too. Gives what was done, in words.
@@ -44,9 +43,9 @@ pub fn sweep(all: bool) -> io::Result<Vec<String>> {
             done.push(format!("removed control group {}", group.display()));
         }
     }
-    for link in named(Path::new(TASKS)).into_iter().filter(gone) {
-        if fs::remove_file(&link).is_ok() {
-            done.push(format!("removed {}", link.display()));
+    for place in named(Path::new(TASKS)).into_iter().filter(gone) {
+        if fs::remove_dir_all(&place).is_ok() {
+            done.push(format!("removed {}", place.display()));
         }
     }
     Ok(done)

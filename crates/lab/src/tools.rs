@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::Control;
+
 /// Programs that are needed, and the Debian package that has each.
 const NEEDED: &[(&str, &str)] = &[
     ("busybox", "busybox-static"),
@@ -43,6 +45,17 @@ pub fn missing() -> Vec<Missing> {
     }
     if crate::PARTS.is_empty() {
         add("this build carries no program for the lab's parts: build it where a static C library is installed (libc6-dev)".to_owned());
+    }
+    out
+}
+
+/// The same for a node with this control.
+pub fn missing_for(control: Option<Control>) -> Vec<Missing> {
+    let mut out = missing();
+    if control == Some(Control::EgressPolicy) && find("iptables").is_none() {
+        out.push(Missing {
+            what: "the program iptables is not installed (package iptables)".to_owned(),
+        });
     }
     out
 }

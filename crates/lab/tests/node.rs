@@ -8,15 +8,23 @@
 
 use std::path::Path;
 
-use vedette_lab::{Node, Profile, Settings, missing};
+use vedette_lab::{Control, Node, Profile, Settings, missing_for};
 
 fn start(profile: Profile) -> Option<Node> {
-    if let Some(missing) = missing().first() {
+    start_with(profile, None)
+}
+
+fn start_with(profile: Profile, control: Option<Control>) -> Option<Node> {
+    if let Some(missing) = missing_for(control).first() {
         eprintln!("skipped: {}", missing.what);
         return None;
     }
     let marks = vec!["1.begin".to_owned()];
-    match Node::start(&Settings { profile, marks }) {
+    match Node::start(&Settings {
+        profile,
+        control,
+        marks,
+    }) {
         Ok(node) => Some(node),
         Err(error) => panic!("{error}: {:?}", std::error::Error::source(&error)),
     }
@@ -77,5 +85,38 @@ fn the_restricted_profile_does_not() {
     assert_eq!(
         gate.exec("grep -c Seccomp:.2 /proc/self/status").unwrap(),
         "1\n"
+    );
+}
+
+/// What version 2 of the metadata service is asked first.
+const PUT: &str = r"printf 'PUT /latest/api/token HTTP/1.0\r\n\r\n' | nc -w 2 169.254.169.254 80";
+
+#[test]
+fn a_token_of_the_metadata_service_comes_as_far_as_its_hops() {
+    let Some(node) = start(Profile::Playground) else {
+        return;
+    };
+    let token = "range-metadata-token";
+    let plain = "wget -q -O- http://169.254.169.254/latest/meta-data/instance-id";
+    let gate = node.gate();
+    assert!(gate.exec(PUT).unwrap().contains(token));
+    assert_eq!(gate.exec(plain).unwrap(), "i-0range");
+    drop(node);
+    let Some(node) = start_with(Profile::Playground, Some(Control::MetadataHopLimit)) else {
+        return;
+    };
+    let gate = node.gate();
+    // the node is one hop away, the pod two
+    let at_the_node = format!("nsenter --net --target=1 sh -c \"{PUT}\"");
+    assert!(gate.exec(&at_the_node).unwrap().contains(token));
+    assert_eq!(gate.exec(PUT).unwrap(), "");
+    assert_eq!(gate.exec(plain).unwrap(), "");
+    assert_eq!(
+        gate.exec(&plain.replace(
+            "-q",
+            &format!("-q --header 'X-aws-ec2-metadata-token: {token}'")
+        ))
+        .unwrap(),
+        "i-0range"
     );
 }

@@ -68,6 +68,8 @@ pub enum Deed {
         path: String,
         /// Why it is not part of the image, if it is not.
         foreign: Option<&'static str>,
+        /// How the file came to be, when the recording has that: what refuses this refuses the start.
+        brought: Option<Box<Act>>,
     },
     /// Another process's namespaces were entered.
     Enter {
@@ -78,6 +80,13 @@ pub enum Deed {
     },
     /// A connection was made.
     Connect {
+        /// Address of the other side.
+        ip: IpAddr,
+        /// Its port.
+        port: u16,
+    },
+    /// What the other side of a connection that was made said.
+    Receive {
         /// Address of the other side.
         ip: IpAddr,
         /// Its port.
@@ -117,6 +126,17 @@ pub struct Act {
     pub command: String,
 }
 
+/// What was seen before an event that bears on what it means.
+#[derive(Clone, Debug, Default)]
+pub struct Past {
+    /// Namespaces that its process had left.
+    pub left: Namespaces,
+    /// How a container wrote the file that it names.
+    pub written: Option<Act>,
+    /// Whether its container made the connection that it names, rather than took it.
+    pub connected: bool,
+}
+
 /// The call, the capability it needs, and whether container runtimes grant that by default.
 /// Source: capabilities(7), and the default set of the OCI runtimes (14 capabilities).
 const PRIVILEGED: &[(&str, &str, bool)] = &[
@@ -140,20 +160,15 @@ const PRIVILEGED: &[(&str, &str, bool)] = &[
 ];
 
 impl Act {
-    /// The act that an event's fields tell of. `left` are the namespaces its process had left, `dropped` says that the
-    /// file it names was written in the recording by a container.
-    pub fn of(
-        fields: &BTreeMap<String, Json>,
-        lineage: &[Process],
-        left: Namespaces,
-        dropped: bool,
-    ) -> Self {
+    /// The act that an event's fields tell of. `past` is what the recording said before.
+    pub fn of(fields: &BTreeMap<String, Json>, lineage: &[Process], past: Past) -> Self {
+        let left = past.left;
         let seen = Fields(fields);
         let container = seen
             .text("container.id")
             .filter(|id| !id.is_empty() && *id != "host" && *id != "<NA>");
         Self {
-            deed: deed(&seen, lineage, dropped),
+            deed: deed(&seen, lineage, past),
             event: seen.number("evt.num").unwrap_or(0).max(0) as u64,
             uid: seen
                 .number("user.uid")
@@ -186,6 +201,12 @@ impl<'a> Fields<'a> {
         self.0.get(name).and_then(Json::as_bool)
     }
 
+    /// Address and port of a connection's server.
+    fn peer(&self) -> Option<(IpAddr, u16)> {
+        let ip = self.text("fd.sip")?.parse().ok()?;
+        Some((ip, self.number("fd.sport").unwrap_or(0) as u16))
+    }
+
     /// The path that the event is about.
     pub(crate) fn path(&self) -> Option<String> {
         [
@@ -201,9 +222,12 @@ impl<'a> Fields<'a> {
     }
 }
 
-fn deed(seen: &Fields<'_>, lineage: &[Process], dropped: bool) -> Deed {
+fn deed(seen: &Fields<'_>, lineage: &[Process], past: Past) -> Deed {
     let call = seen.text("evt.type").unwrap_or_default();
     let path = || seen.path().unwrap_or_default();
+    let other = || Deed::Other {
+        call: call.to_owned(),
+    };
     match call {
         "execve" | "execveat" => {
             let failed = seen.text("evt.res").is_some_and(|res| res != "SUCCESS");
@@ -221,12 +245,16 @@ fn deed(seen: &Fields<'_>, lineage: &[Process], dropped: bool) -> Deed {
                 Some("it lies in memory only")
             } else if flag("proc.is_exe_upper_layer") {
                 Some("it lies in the container's writable layer")
-            } else if dropped {
+            } else if past.written.is_some() {
                 Some("it was written while the container ran")
             } else {
                 None
             };
-            Deed::Execute { path, foreign }
+            Deed::Execute {
+                path,
+                foreign,
+                brought: past.written.map(Box::new),
+            }
         }
         "open" | "openat" | "openat2" | "creat" => {
             if seen.flag("evt.is_open_write") == Some(true) || call == "creat" {
@@ -251,27 +279,19 @@ fn deed(seen: &Fields<'_>, lineage: &[Process], dropped: bool) -> Deed {
                 target,
             }
         }
-        "connect" | "sendto" | "sendmsg" => {
-            let ip = seen.text("fd.sip").and_then(|ip| ip.parse().ok());
-            match ip {
-                Some(ip) => Deed::Connect {
-                    ip,
-                    port: seen.number("fd.sport").unwrap_or(0) as u16,
-                },
-                None => Deed::Other {
-                    call: call.to_owned(),
-                },
-            }
-        }
+        "connect" | "sendto" | "sendmsg" => seen
+            .peer()
+            .map_or_else(other, |(ip, port)| Deed::Connect { ip, port }),
+        "read" | "readv" | "recvfrom" | "recvmsg" | "recvmmsg" if past.connected => seen
+            .peer()
+            .map_or_else(other, |(ip, port)| Deed::Receive { ip, port }),
         _ => match PRIVILEGED.iter().find(|(name, _, _)| *name == call) {
             Some((_, capability, default)) => Deed::Privileged {
                 call: call.to_owned(),
                 capability,
                 default: *default,
             },
-            None => Deed::Other {
-                call: call.to_owned(),
-            },
+            None => other(),
         },
     }
 }
@@ -313,6 +333,7 @@ impl Deed {
             }
             Self::Enter { target, .. } => format!("entered the namespaces of {target}"),
             Self::Connect { ip, port } => format!("connected to {ip} port {port}"),
+            Self::Receive { ip, port } => format!("heard from {ip} port {port}"),
             Self::Privileged { call, .. } | Self::Other { call } => format!("called {call}"),
         }
     }
@@ -323,7 +344,10 @@ impl Deed {
             Self::Read { path } => paths::root_reads(path),
             Self::Write { path, .. } => paths::root_writes(path),
             Self::Enter { .. } | Self::Privileged { .. } => Some(true),
-            Self::Execute { .. } | Self::Connect { .. } | Self::Other { .. } => Some(false),
+            Self::Execute { .. }
+            | Self::Connect { .. }
+            | Self::Receive { .. }
+            | Self::Other { .. } => Some(false),
         }
     }
 }

@@ -51,7 +51,24 @@ impl Control {
         if act.container.is_none() {
             return Answer::Allows;
         }
-        (self.judge)(act)
+        match ((self.judge)(act), &act.deed) {
+            // a file that could not have been written is not there to be started
+            (
+                Answer::Allows,
+                Deed::Execute {
+                    path,
+                    brought: Some(brought),
+                    ..
+                },
+            ) => match self.answer(brought) {
+                Answer::Stops { clause, fact } => Answer::Stops {
+                    clause,
+                    fact: format!("{path} is not there to be run: {fact}"),
+                },
+                answer => answer,
+            },
+            (answer, _) => answer,
+        }
     }
 }
 
@@ -149,6 +166,7 @@ fn drift(act: &Act) -> Answer {
         Deed::Execute {
             path,
             foreign: Some(why),
+            ..
         } if !act.left.mount => stops("detectors: [drift], mode: deny", format!("{path}: {why}")),
         _ => Answer::Allows,
     }
@@ -304,23 +322,25 @@ const METADATA: [&str; 2] = ["169.254.169.254", "fd00:ec2::254"];
 
 fn hop_limit(act: &Act) -> Answer {
     match &act.deed {
-        Deed::Connect { ip, .. } if METADATA.contains(&ip.to_string().as_str()) => {
-            if act.left.network {
-                Answer::Allows
-            } else {
-                stops(
-                    "HttpPutResponseHopLimit: 1",
-                    format!("{ip} was asked from a pod's network, one hop too far"),
-                )
-            }
-        }
+        Deed::Receive { ip, .. } if is_metadata(ip) && !act.left.network => stops(
+            "HttpTokens: required, HttpPutResponseHopLimit: 1",
+            format!("{ip} gave a pod what it gives for a token, which dies one hop before the pod"),
+        ),
+        // the connection is made either way
+        Deed::Connect { ip, .. } if is_metadata(ip) && !act.left.network => Answer::Unknown {
+            why: format!("whether {ip} said more to a pod than that it wants a token"),
+        },
         _ => Answer::Allows,
     }
 }
 
+fn is_metadata(ip: &IpAddr) -> bool {
+    METADATA.contains(&ip.to_string().as_str())
+}
+
 fn egress(act: &Act) -> Answer {
     match &act.deed {
-        Deed::Connect { ip, port } => {
+        Deed::Connect { ip, port } | Deed::Receive { ip, port } => {
             let loopback = match ip {
                 IpAddr::V4(ip) => ip.is_loopback(),
                 IpAddr::V6(ip) => ip.is_loopback(),

@@ -95,8 +95,7 @@ pub(crate) fn judge(steps: &[Found<'_>], controls: &[&'static Control]) -> Vec<V
                 .any(|(earlier, verdict)| earlier.id == **needed && verdict.prevented())
         });
         verdicts.push(match (own, before) {
-            // refused in its own right says more than that it was not reached
-            (stopped @ Verdict::Stopped { .. }, _) => stopped,
+            // what would have been refused in its own right is not even tried
             (_, Some(&step)) => Verdict::NotReached { step },
             (other, None) => other,
         });

@@ -16,7 +16,7 @@ mod paths;
 mod prover;
 mod tracker;
 
-pub use act::{Act, Deed, Namespaces};
+pub use act::{Act, Deed, Namespaces, Past};
 pub use control::{Answer, CONTROLS, Control, by_id};
 pub use judge::{ControlProof, StepProof, Verdict};
 pub use prover::{Error, Evidence, Prover, Step, of_range};
@@ -30,12 +30,11 @@ pub fn of_finding(finding: &Finding) -> Vec<(&'static Control, Answer)> {
         .lineage
         .iter()
         .any(|process| process.name == "nsenter");
-    let act = Act::of(
-        &finding.fields,
-        &finding.lineage,
-        Namespaces::all(outside),
-        false,
-    );
+    let past = Past {
+        left: Namespaces::all(outside),
+        ..Past::default()
+    };
+    let act = Act::of(&finding.fields, &finding.lineage, past);
     CONTROLS
         .iter()
         .map(|control| (control, control.answer(&act)))

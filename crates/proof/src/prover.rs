@@ -5,13 +5,14 @@ use std::fmt;
 use std::sync::Arc;
 
 use serde_json::Value as Json;
+use vedette_detect::policy::script;
 use vedette_detect::{Describer, RuleSet, Settings, TimeStyle};
 use vedette_event::{Extract, Finding, Priority, Process};
 use vedette_rules::catalogue::SYSCALL;
 use vedette_rules::program::{Evaluator, Mode, RuleIndex};
 use vedette_rules::{Options, load};
 
-use crate::act::{Act, Fields};
+use crate::act::{Act, Fields, Past};
 use crate::control::Control;
 use crate::judge::{ControlProof, Found, StepProof, Verdict, judge};
 use crate::tracker::Tracker;
@@ -152,7 +153,12 @@ impl Prover {
             }
         }
         // after the event itself was judged: entering is done from where one was before
-        self.tracker.observe(event);
+        if let Some(file) = self.tracker.observe(event) {
+            let fields = self.describer.context(SYSCALL, event);
+            let lineage = self.describer.lineage(event);
+            let act = self.act(&fields, &lineage);
+            self.tracker.wrote(file, act);
+        }
     }
 
     /// Takes a finding as a step of its own, or as more of the step of the same rule and program. For recordings whose
@@ -206,20 +212,38 @@ impl Prover {
     fn act(&self, fields: &BTreeMap<String, Json>, lineage: &[Process]) -> Act {
         let seen = Fields(fields);
         let container = seen.text("container.id").unwrap_or_default();
-        let written = |path: &str| self.tracker.written(container, path);
-        let named = ["evt.arg.filename", "proc.exepath", "fd.name"]
-            .iter()
-            .filter_map(|name| seen.text(name));
+        let program = lineage
+            .first()
+            .map_or("", |process| process.exepath.as_str());
         // an interpreter's arguments name what it reads
-        let arguments = lineage.first().into_iter().flat_map(|process| {
-            process
-                .cmdline
-                .split_ascii_whitespace()
-                .skip(1)
-                .take(MAX_WORDS)
-        });
-        let dropped = named.chain(arguments).any(written);
-        Act::of(fields, lineage, self.tracker.left(lineage), dropped)
+        let kind = script::interpreter(program);
+        let words: Vec<String> = lineage
+            .first()
+            .filter(|_| kind.is_some())
+            .map_or("", |process| process.cmdline.as_str())
+            .split_ascii_whitespace()
+            .take(MAX_WORDS)
+            .map(str::to_owned)
+            .collect();
+        let named = ["evt.arg.filename", "proc.exepath"]
+            .iter()
+            .filter_map(|name| seen.text(name))
+            .chain([program]);
+        let operands = words
+            .iter()
+            .map(String::as_str)
+            .filter(|word| kind.is_some_and(|kind| script::is_operand(kind, &words, word)));
+        let written = named
+            .chain(operands)
+            .find_map(|path| self.tracker.written(container, path))
+            .cloned();
+        let connection = seen.text("fd.name").unwrap_or_default();
+        let past = Past {
+            left: self.tracker.left(lineage),
+            written,
+            connected: self.tracker.connected(container, connection),
+        };
+        Act::of(fields, lineage, past)
     }
 
     /// What these controls do to each step: together, and each alone.

@@ -4,11 +4,18 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value as Json, json};
 
-use crate::act::{Act, Namespaces, namespaces};
+use crate::act::{Act, Namespaces, Past, namespaces};
 use crate::control::{Answer, CONTROLS, by_id};
 use crate::judge::{Found, Verdict, judge};
 
+/// An act of root in a container. A dropped file was written to /tmp by the same.
 fn act(left: bool, dropped: bool, fields: &Json) -> Act {
+    act_of(left, dropped.then(|| {
+        act(false, false, &json!({"evt.type": "openat", "fd.name": "/tmp/x", "evt.is_open_write": true, "fd.is_upper_layer": true}))
+    }), fields)
+}
+
+fn act_of(left: bool, written: Option<Act>, fields: &Json) -> Act {
     let mut all: BTreeMap<String, Json> = fields
         .as_object()
         .unwrap()
@@ -17,7 +24,12 @@ fn act(left: bool, dropped: bool, fields: &Json) -> Act {
         .collect();
     all.entry("container.id".to_owned()).or_insert(json!("c1"));
     all.entry("user.uid".to_owned()).or_insert(json!(0));
-    Act::of(&all, &[], Namespaces::all(left), dropped)
+    let past = Past {
+        left: Namespaces::all(left),
+        written,
+        connected: true,
+    };
+    Act::of(&all, &[], past)
 }
 
 fn shadow() -> Act {
@@ -102,17 +114,18 @@ fn each_act_is_refused_by_the_controls_that_bear_on_it() {
         (
             "runs a dropped file",
             dropped_tool(),
-            &["drift-prevention"],
+            &["drift-prevention", "read-only-root"],
             &[],
         ),
         (
             "runs a dropped file on the host",
-            act(
+            act_of(
                 true,
-                true,
+                Some(act(true, false, &write("/usr/bin/crictl", Some(true)))),
                 &json!({"evt.type": "execve", "evt.res": "SUCCESS", "proc.exepath": "/usr/bin/crictl"}),
             ),
-            &[],
+            // only root may write there in the first place
+            &["pss-restricted", "run-as-non-root"],
             &[],
         ),
         (
@@ -131,6 +144,16 @@ fn each_act_is_refused_by_the_controls_that_bear_on_it() {
         (
             "asks the metadata service",
             act(false, false, &connect("169.254.169.254", 80)),
+            &["egress-policy"],
+            &["metadata-hop-limit"],
+        ),
+        (
+            "hears from the metadata service",
+            act(
+                false,
+                false,
+                &json!({"evt.type": "read", "fd.sip": "169.254.169.254", "fd.sport": 80}),
+            ),
             &["egress-policy", "metadata-hop-limit"],
             &[],
         ),
@@ -264,10 +287,14 @@ fn a_step_falls_with_what_it_needs() {
     );
     assert_eq!(
         words(&["pss-baseline", "drift-prevention"]),
-        ["not stopped", "stopped", "stopped", "not reached"]
+        ["not stopped", "stopped", "not reached", "not reached"]
     );
     assert_eq!(
         words(&["drift-prevention"]),
+        ["not stopped", "not stopped", "stopped", "not reached"]
+    );
+    assert_eq!(
+        words(&["read-only-root"]),
         ["not stopped", "not stopped", "stopped", "not reached"]
     );
     assert_eq!(

@@ -3,24 +3,30 @@
 use rustc_hash::{FxHashMap, FxHashSet};
 use vedette_event::{Extract, Extracted, FieldRef, Process, Value, Values};
 
-use crate::act::{Namespaces, namespaces};
+use crate::act::{Act, Namespaces, namespaces};
 
 /// Most processes that are remembered as having left; an attack has a handful.
 const MAX_LEFT: usize = 65_536;
 
-/// Most written paths that are remembered.
-const MAX_WRITTEN: usize = 65_536;
+/// Most written paths that are remembered, each with some hundred bytes of how it came to be.
+const MAX_WRITTEN: usize = 16_384;
+
+/// Most connections that are remembered as made.
+const MAX_CONNECTED: usize = 65_536;
 
 /// Follows namespaces and written files.
 #[derive(Debug)]
 pub(crate) struct Tracker {
     left: FxHashMap<i64, Namespaces>,
-    written: FxHashSet<(String, String)>,
+    written: FxHashMap<(String, String), Act>,
+    connected: FxHashSet<(String, String)>,
     kind: FieldRef,
     result: FieldRef,
     pid: FieldRef,
     container: FieldRef,
     path: FieldRef,
+    from: FieldRef,
+    to: FieldRef,
     nstype: FieldRef,
     writing: FieldRef,
     room: Values,
@@ -34,12 +40,15 @@ impl Default for Tracker {
     fn default() -> Self {
         Self {
             left: FxHashMap::default(),
-            written: FxHashSet::default(),
+            written: FxHashMap::default(),
+            connected: FxHashSet::default(),
             kind: field("evt.type"),
             result: field("evt.rawres"),
             pid: field("proc.pid"),
             container: field("container.id"),
             path: field("fd.name"),
+            from: field("fs.path.source"),
+            to: field("fs.path.target"),
             nstype: field("evt.arg.nstype"),
             writing: field("evt.is_open_write"),
             room: Values::default(),
@@ -48,16 +57,15 @@ impl Default for Tracker {
 }
 
 impl Tracker {
-    /// Takes in an event. Cheap for those that change nothing.
-    pub(crate) fn observe<E: Extract + ?Sized>(&mut self, event: &E) {
+    /// Takes in an event. Cheap for those that change nothing. Gives container and path of a file that it opened to be
+    /// written, for [`Self::wrote`].
+    pub(crate) fn observe<E: Extract + ?Sized>(&mut self, event: &E) -> Option<(String, String)> {
         let kind = self.text(Which::Kind, event);
         match kind.as_str() {
             "setns" if self.number(Which::Result, event) == Some(0) => {
                 let flags = self.text(Which::NsType, event);
                 let target = self.text(Which::Path, event);
-                let Some(pid) = self.number(Which::Pid, event) else {
-                    return;
-                };
+                let pid = self.number(Which::Pid, event)?;
                 if self.left.len() < MAX_LEFT || self.left.contains_key(&pid) {
                     let known = self.left.entry(pid).or_default();
                     *known = known.or(namespaces(&flags, &target));
@@ -74,15 +82,41 @@ impl Tracker {
                     event.extract(&self.writing, &mut self.room),
                     Extracted::One(Value::Bool(true))
                 );
-                if writing && self.written.len() < MAX_WRITTEN {
-                    let container = self.text(Which::Container, event);
-                    if container != "host" && !container.is_empty() {
-                        let path = self.text(Which::Path, event);
-                        self.written.insert((container, path));
-                    }
+                if (writing || kind == "creat")
+                    && self.number(Which::Result, event).is_some_and(|fd| fd >= 0)
+                {
+                    let container = self.container(event)?;
+                    return Some((container, self.text(Which::Path, event)));
                 }
             }
+            "rename" | "renameat" | "renameat2" if self.number(Which::Result, event) == Some(0) => {
+                let container = self.container(event)?;
+                let from = self.text(Which::From, event);
+                if let Some(act) = self.written.remove(&(container.clone(), from)) {
+                    let to = self.text(Which::To, event);
+                    self.written.insert((container, to), act);
+                }
+            }
+            "connect" if self.connected.len() < MAX_CONNECTED => {
+                let container = self.container(event)?;
+                let connection = self.text(Which::Path, event);
+                self.connected.insert((container, connection));
+            }
             _ => {}
+        }
+        None
+    }
+
+    /// The container of an event; `None` for the host.
+    fn container<E: Extract + ?Sized>(&mut self, event: &E) -> Option<String> {
+        let container = self.text(Which::Container, event);
+        (container != "host" && !container.is_empty()).then_some(container)
+    }
+
+    /// How a file came to be, as [`Self::observe`] asked for it. Who wrote it last decides what is in it.
+    pub(crate) fn wrote(&mut self, file: (String, String), act: Act) {
+        if self.written.len() < MAX_WRITTEN || self.written.contains_key(&file) {
+            self.written.insert(file, act);
         }
     }
 
@@ -94,11 +128,16 @@ impl Tracker {
             .fold(Namespaces::default(), |all, one| all.or(*one))
     }
 
-    /// Whether a container wrote this file while the recording ran.
-    pub(crate) fn written(&self, container: &str, path: &str) -> bool {
-        // a set of pairs is asked with owned keys; evidence is rare
-        self.written
-            .contains(&(container.to_owned(), path.to_owned()))
+    /// How a container wrote this file while the recording ran.
+    pub(crate) fn written(&self, container: &str, path: &str) -> Option<&Act> {
+        // a table of pairs is asked with owned keys; evidence is rare
+        self.written.get(&(container.to_owned(), path.to_owned()))
+    }
+
+    /// Whether a container made this connection, named by its two ends, while the recording ran.
+    pub(crate) fn connected(&self, container: &str, connection: &str) -> bool {
+        self.connected
+            .contains(&(container.to_owned(), connection.to_owned()))
     }
 
     fn text<E: Extract + ?Sized>(&mut self, which: Which, event: &E) -> String {
@@ -106,6 +145,8 @@ impl Tracker {
             Which::Kind => &self.kind,
             Which::Container => &self.container,
             Which::Path => &self.path,
+            Which::From => &self.from,
+            Which::To => &self.to,
             Which::NsType => &self.nstype,
             Which::Result | Which::Pid => return String::new(),
         };
@@ -135,5 +176,7 @@ enum Which {
     Pid,
     Container,
     Path,
+    From,
+    To,
     NsType,
 }

@@ -16,7 +16,7 @@ mod steps;
 pub use judge::{Evidence, Judge, Outcome};
 pub use read::Problem;
 pub use rules::{MARKS, mark_condition, marks, of_lab};
-pub use steps::{Clue, Profile, Request, Step, Steps, Stop, Verdict};
+pub use steps::{Clue, Profile, Request, Step, Steps, Stop, Verdict, with_control};
 
 /// The ten steps as they are shipped.
 pub const STEPS: &str = include_str!("../../../lab/steps.yaml");

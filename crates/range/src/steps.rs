@@ -127,6 +127,11 @@ pub struct Steps {
     pub steps: Vec<Step>,
 }
 
+/// The name of a run of a profile with one more control.
+pub fn with_control(profile: &str, control: &str) -> String {
+    format!("{profile}+{control}")
+}
+
 impl Steps {
     /// A profile by name.
     pub fn profile(&self, name: &str) -> Option<&Profile> {

@@ -38,8 +38,9 @@ pub(crate) struct Args {
     /// Put in place what this profile of the lab does
     #[arg(long, requires = "lab", conflicts_with = "controls")]
     profile: Option<String>,
-    /// Compare with what really happened: the JSON of `vedette lab run`; exit with 1 where the proof says otherwise
-    #[arg(long, value_name = "FILE", requires = "profile")]
+    /// Compare with what really happened: the JSON of `vedette lab run`; exit with 1 where the proof says otherwise.
+    /// The run is that of --profile, or of `vedette lab run --control` with the one control
+    #[arg(long, value_name = "FILE", requires = "lab")]
     against: Option<PathBuf>,
     /// Controls to put in place together, such as pss-restricted,drift-prevention; all of them when none is given
     #[arg(long = "control", value_name = "ID", value_delimiter = ',')]
@@ -125,8 +126,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     if let Some(damage) = damage {
         bail!(damage);
     }
-    if let (Some(file), Some(profile)) = (&args.against, &args.profile) {
-        let wrong = against(file, profile, &proofs)?;
+    if let Some(file) = &args.against {
+        let wrong = against(file, &run_of(args)?, &proofs)?;
         for line in &wrong {
             writeln!(std::io::stderr(), "vedette: {}", visible(line))?;
         }
@@ -221,6 +222,15 @@ fn detector(args: &Args, hostname: &Arc<str>) -> anyhow::Result<Detector> {
         SYSCALL,
         settings,
     ))))
+}
+
+/// The name of the lab's run that a proof is held against.
+fn run_of(args: &Args) -> anyhow::Result<String> {
+    match (&args.profile, args.controls.as_slice()) {
+        (Some(profile), _) => Ok(profile.clone()),
+        (None, [control]) => Ok(vedette_range::with_control("playground", control)),
+        _ => bail!("--against takes the proof of one --profile or of one --control"),
+    }
 }
 
 /// Where a run of the lab says otherwise than the proofs, in words.

@@ -1,6 +1,7 @@
-//! How prevention stands, for the metrics: written by the keeper, read by the event loop.
+//! What the keeper and the event loop both know: how prevention stands, for the metrics, and which containers the keeper
+//! was told of.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -23,10 +24,15 @@ pub(crate) struct Status {
     pub(crate) actions: BTreeMap<(String, &'static str), u64>,
 }
 
-/// The status, shared with the event loop.
+/// Containers that are remembered as told; more are told again.
+const MAX_TOLD: usize = 8192;
+
+/// Both, shared.
 #[derive(Debug)]
 pub(crate) struct Board {
     status: Mutex<Status>,
+    /// By id, and whether the runtime had described it by then.
+    told: Mutex<HashMap<String, bool>>,
 }
 
 impl Default for Board {
@@ -45,6 +51,7 @@ impl Default for Board {
                 refused: BTreeMap::new(),
                 actions: BTreeMap::new(),
             }),
+            told: Mutex::default(),
         }
     }
 }
@@ -65,5 +72,28 @@ impl Board {
             .actions
             .entry((kind.to_owned(), outcome))
             .or_default() += 1;
+    }
+
+    fn containers(&self) -> MutexGuard<'_, HashMap<String, bool>> {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the keeper knows a container, as well as it is known now.
+    pub(super) fn is_told(&self, id: &str, described: bool) -> bool {
+        matches!(self.containers().get(id), Some(before) if *before || !described)
+    }
+
+    /// The keeper was told.
+    pub(super) fn told(&self, id: &str, described: bool) {
+        let mut told = self.containers();
+        if told.len() >= MAX_TOLD {
+            told.clear();
+        }
+        told.insert(id.to_owned(), described);
+    }
+
+    /// The keeper has lost sight of a container: its next process is told again.
+    pub(super) fn forget(&self, id: &str) {
+        self.containers().remove(id);
     }
 }

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::fs::File;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -48,22 +49,34 @@ pub(crate) struct Loaded {
 /// What the keeper is told.
 pub(crate) enum Command {
     /// A process of a container that is new, or is described better now.
-    Seen { workload: Workload, pid: u32 },
+    Seen {
+        workload: Workload,
+        pid: u32,
+        /// Directories of its control groups.
+        groups: Vec<PathBuf>,
+    },
     /// Other policies hold from now on.
     Policies(Loaded),
     /// Tell what is left, and end.
     End,
 }
 
-/// A container that some policy is about.
+/// A container, whether a policy is about it or not: one may be from tomorrow on.
 pub(super) struct Kept {
     pub(super) workload: Workload,
     pub(super) effective: Arc<Effective>,
     pid: u32,
-    groups: Vec<std::path::PathBuf>,
+    groups: Vec<PathBuf>,
     /// Its mount table, which can be polled for changes; `None` until it is admitted.
     mounts: Option<File>,
     since: Instant,
+}
+
+impl Kept {
+    /// Whether a policy is about it and nothing holds yet.
+    fn is_waiting(&self) -> bool {
+        self.mounts.is_none() && !self.effective.is_idle()
+    }
 }
 
 /// What the thread is made of.
@@ -149,8 +162,13 @@ impl Keeper {
             }
         }
         // the gate's threads inherit what is left
+        let needs = if settings.policies.is_empty() && !prevents {
+            crate::agent::respond::needs()
+        } else {
+            super::needs()
+        };
         if config.drop_privileges
-            && let Err(error) = privileges::drop_to(&config, super::needs())
+            && let Err(error) = privileges::drop_to(&config, needs)
         {
             let error = format!("{error:#}");
             log.warn("privileges are kept", &[("error", &error)]);
@@ -195,10 +213,14 @@ impl Keeper {
     fn run(&mut self, commands: &Receiver<Command>) {
         let (mut swept, mut proved) = (Instant::now(), Instant::now());
         loop {
-            let waiting = self.containers.values().any(|kept| kept.mounts.is_none());
+            let waiting = self.containers.values().any(Kept::is_waiting);
             let patience = if waiting { IMPATIENCE } else { PATIENCE };
             match commands.recv_timeout(patience) {
-                Ok(Command::Seen { workload, pid }) => self.seen(workload, pid),
+                Ok(Command::Seen {
+                    workload,
+                    pid,
+                    groups,
+                }) => self.seen(workload, pid, groups),
                 Ok(Command::Policies(loaded)) => self.swap(loaded),
                 Ok(Command::End) | Err(RecvTimeoutError::Disconnected) => {
                     self.tell();
@@ -222,7 +244,7 @@ impl Keeper {
         }
     }
 
-    fn seen(&mut self, mut workload: Workload, pid: u32) {
+    fn seen(&mut self, mut workload: Workload, pid: u32, groups: Vec<PathBuf>) {
         workload.host = self.host.to_string();
         workload.cluster.clone_from(&self.settings.cluster);
         let id: Arc<str> = workload.id.as_str().into();
@@ -237,13 +259,12 @@ impl Keeper {
             effective: Arc::new(self.effective(&workload)),
             workload,
             pid,
-            groups: vedette_guard::control_groups(pid),
+            groups,
             mounts: None,
             since: Instant::now(),
         };
         if kept.effective.is_idle() {
-            self.dismiss(&id);
-            return;
+            self.release(&id);
         }
         self.containers.insert(Arc::clone(&id), kept);
         self.admit(&id);
@@ -260,7 +281,10 @@ impl Keeper {
         let Some(kept) = self.containers.get_mut(id) else {
             return;
         };
-        let Some(pid) = live_process(kept.pid, &kept.groups) else {
+        if kept.effective.is_idle() {
+            return;
+        }
+        let Some(pid) = live_process(kept.pid, id, &kept.groups) else {
             return;
         };
         kept.pid = pid;
@@ -317,7 +341,7 @@ impl Keeper {
         let mut due: Vec<Arc<str>> = self
             .containers
             .iter()
-            .filter(|(_, kept)| kept.mounts.is_none())
+            .filter(|(_, kept)| kept.is_waiting())
             .map(|(id, _)| Arc::clone(id))
             .collect();
         let watched: Vec<(&Arc<str>, &File)> = self
@@ -347,22 +371,34 @@ impl Keeper {
 
     /// Forgets containers that have ended, or never became one.
     fn sweep(&mut self) {
-        let gone: Vec<Arc<str>> = self
+        let is_gone = |id: &str, kept: &Kept| {
+            live_process(kept.pid, id, &kept.groups).is_none()
+                || kept.is_waiting() && kept.since.elapsed() > READY_WITHIN
+        };
+        let candidates: Vec<Arc<str>> = self
             .containers
             .iter()
-            .filter(|(_, kept)| {
-                live_process(kept.pid, &kept.groups).is_none()
-                    || kept.mounts.is_none() && kept.since.elapsed() > READY_WITHIN
-            })
+            .filter(|(id, kept)| is_gone(id, kept))
             .map(|(id, _)| Arc::clone(id))
             .collect();
-        for id in gone {
-            self.dismiss(&id);
+        for id in candidates {
+            // A process that came in between was taken for told: after this line none is, so the second look is the last.
+            self.board.forget(&id);
+            if self
+                .containers
+                .get(&id)
+                .is_some_and(|kept| is_gone(&id, kept))
+            {
+                self.log
+                    .debug("not guarded any more", &[("container", &id)]);
+                self.release(&id);
+                self.containers.remove(&id);
+            }
         }
     }
 
-    fn dismiss(&mut self, id: &str) {
-        self.containers.remove(id);
+    /// Takes what holds for a container out of the gate and the kernel.
+    fn release(&mut self, id: &str) {
         if let Some(gate) = &self.gate {
             gate.dismiss(id);
         }
@@ -401,8 +437,12 @@ impl Keeper {
                 .policies()
                 .iter()
                 .any(|p| p.exceptions.iter().any(|e| e.expires.is_some()));
+            let ended = effective.is_idle();
             if let Some(kept) = self.containers.get_mut(&id) {
                 kept.effective = effective;
+                if ended && kept.mounts.take().is_some() {
+                    self.release(&id);
+                }
             }
             if !same || expires {
                 self.admit(&id);
@@ -435,7 +475,11 @@ impl Keeper {
         let gate = self.gate.as_ref().map(Gate::stats).unwrap_or_default();
         let lost = self.kernel.as_ref().map_or(0, Kernel::lost);
         let mut status = self.board.lock();
-        status.containers = self.containers.len();
+        status.containers = self
+            .containers
+            .values()
+            .filter(|kept| kept.mounts.is_some())
+            .count();
         status.asked = gate.asked;
         status.expired = gate.expired;
         status.lost = lost + gate.lost + self.untold;

@@ -27,11 +27,12 @@ use vedette_event::{
 use vedette_sensor::bootstrap::Fact;
 use vedette_state::View;
 
+use super::bundle;
 use super::config::{self, Config};
 use super::emit::Emit;
 use super::log::Log;
 use super::metrics::{Metric, Page, Type};
-use super::stage::Stage;
+use super::stage::{Prevention, Stage};
 use super::workload;
 use crate::policyfiles;
 use answers::Answers;
@@ -41,8 +42,8 @@ use keeper::{Command, Keeper, Loaded, Parts};
 const COMMANDS: usize = 4096;
 /// Findings that may wait for the event loop.
 const FINDINGS: usize = 4096;
-/// Containers that are remembered as told.
-const MAX_TOLD: usize = 8192;
+/// Descriptions of containers that are kept.
+const MAX_WORKLOADS: usize = 8192;
 /// Position of the control groups in the events of the exec and clone families.
 const CGROUPS: usize = 14;
 
@@ -75,12 +76,13 @@ pub(crate) struct Policies {
     findings: Receiver<Finding>,
     status: Arc<board::Board>,
     answers: Answers,
-    told: HashMap<String, bool>,
     workloads: HashMap<String, Workload>,
     introduction: EventType,
     process: [EventType; 6],
     identity: [FieldRef; 3],
     log: Log,
+    /// A policy prevented something when the agent began, and what that takes was kept.
+    prevents: bool,
 }
 
 impl Policies {
@@ -94,6 +96,9 @@ impl Policies {
             return Ok(None);
         };
         let loaded = load(settings, log)?;
+        // those that a configuration names may become others; what prevention takes is not given up for them
+        let prevents =
+            !settings.policies.is_empty() || loaded.policies.iter().any(|policy| policy.detects());
         let (commands, received) = sync_channel(COMMANDS);
         let (send, findings) = sync_channel(FINDINGS);
         let status = Arc::new(board::Board::default());
@@ -115,7 +120,6 @@ impl Policies {
             findings,
             status,
             answers,
-            told: HashMap::new(),
             workloads: HashMap::new(),
             introduction: kind("ASYNCEVENT_E"),
             process: [
@@ -133,33 +137,37 @@ impl Policies {
                 field("proc.exepath"),
             ],
             log: log.clone(),
+            prevents,
         }))
     }
 
-    /// A process of a container: the keeper is told once, and again when the runtime has described it.
+    /// A process of a container: the keeper is told once, again when the runtime has described it, and again when it had
+    /// lost sight of it.
     fn seen(&mut self, cgroups: &[u8], pid: i64) {
         let Some(located) = locate(cgroups) else {
             return;
         };
         let known = self.workloads.get(&located.id);
-        match self.told.get(&located.id) {
-            Some(described) if *described || known.is_none() => return,
-            _ => {}
+        if self.status.is_told(&located.id, known.is_some()) {
+            return;
         }
+        let described = known.is_some();
         let workload = known.cloned().unwrap_or_else(|| Workload {
             id: located.id.clone(),
             ..Workload::default()
         });
         let Ok(pid) = u32::try_from(pid) else { return };
-        let command = Command::Seen { workload, pid };
+        let command = Command::Seen {
+            groups: vedette_guard::listed_groups(cgroups, &located.id),
+            workload,
+            pid,
+        };
+        // told before it is sent: the keeper may lose sight of it at once
+        self.status.told(&located.id, described);
         if self.commands.try_send(command).is_err() {
             // told again with the next process of this container
-            return;
+            self.status.forget(&located.id);
         }
-        if self.told.len() >= MAX_TOLD {
-            self.told.clear();
-        }
-        self.told.insert(located.id, known.is_some());
     }
 }
 
@@ -175,7 +183,18 @@ fn needs() -> CapabilitySet {
 
 /// Reads policies and lists. Errors of single policies are logged; the others hold.
 fn load(settings: &config::Guard, log: &Log) -> anyhow::Result<Loaded> {
-    let (policies, problems) = policyfiles::read(&settings.policies).context("reading policies")?;
+    let (mut policies, mut problems) =
+        policyfiles::read(&settings.policies).context("reading policies")?;
+    // a damaged bundle is told of by whoever reads its rules
+    let server = settings.server.as_deref().map(bundle::read);
+    if let Some(Ok(Some(found))) = server {
+        for policy in found.policies {
+            let name = format!("server/{}", policy.name);
+            let (found, told) = vedette_detect::policy::read_all(&[(&name, &policy.text)], false);
+            policies.extend(found);
+            problems.extend(told);
+        }
+    }
     for problem in &problems {
         if problem.fatal {
             log.error("a policy is left out", &[("problem", problem)]);
@@ -196,11 +215,23 @@ fn load(settings: &config::Guard, log: &Log) -> anyhow::Result<Loaded> {
 
 impl Stage for Policies {
     fn needs(&self) -> CapabilitySet {
-        needs()
+        if self.prevents {
+            needs()
+        } else {
+            crate::agent::respond::needs()
+        }
     }
 
     fn is_guard(&self) -> bool {
-        true
+        self.prevents
+    }
+
+    fn prevention(&self) -> Option<Prevention> {
+        let status = self.status.read();
+        (status.tier != "none").then_some(Prevention {
+            tier: status.tier,
+            proved: status.proved,
+        })
     }
 
     fn before(&mut self, fact: &Fact<'_>) {
@@ -212,7 +243,7 @@ impl Stage for Policies {
     fn event(&mut self, event: &RawEvent<'_>, _: &View<'_>, _: &mut Emit) {
         if event.kind == self.introduction {
             if let Some(workload) = workload::from_event(event) {
-                if self.workloads.len() >= MAX_TOLD {
+                if self.workloads.len() >= MAX_WORKLOADS {
                     self.workloads.clear();
                 }
                 self.workloads.insert(workload.id.clone(), workload);

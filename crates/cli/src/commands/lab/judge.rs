@@ -44,7 +44,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
             serde_json::to_writer(&mut out, &json!({ "steps": outcomes }))?;
             writeln!(out)?;
         }
-        Listing::Table => out.write_all(text(&steps, &[args.profile], &outcomes).as_bytes())?,
+        Listing::Table => {
+            out.write_all(text(&steps, &[args.profile.name().to_owned()], &outcomes).as_bytes())?
+        }
     }
     Ok(if as_expected(&steps, &outcomes) {
         ExitCode::SUCCESS

@@ -14,7 +14,7 @@ use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
 use anyhow::Context;
-use vedette_lab::{Node, Profile, Settings};
+use vedette_lab::{Control, Node, Profile, Settings};
 use vedette_range::Steps;
 use vedette_sensor::{Sensor, Tier};
 
@@ -60,8 +60,8 @@ fn profile(name: &str) -> Result<Profile, String> {
 }
 
 /// Says why the lab cannot run here, if so.
-fn cannot() -> anyhow::Result<Option<ExitCode>> {
-    let mut missing: Vec<String> = vedette_lab::missing()
+fn cannot(control: Option<Control>) -> anyhow::Result<Option<ExitCode>> {
+    let mut missing: Vec<String> = vedette_lab::missing_for(control)
         .into_iter()
         .map(|missing| missing.what)
         .collect();
@@ -104,9 +104,14 @@ fn confirm(yes: bool, profile: Profile) -> anyhow::Result<bool> {
     Ok(agreed)
 }
 
-fn start(profile: Profile, steps: &Steps) -> anyhow::Result<Node> {
-    let marks = vedette_range::marks(steps);
-    Node::start(&Settings { profile, marks }).context("starting the lab")
+fn start(setup: impl Into<run::Setup>, steps: &Steps) -> anyhow::Result<Node> {
+    let run::Setup { profile, control } = setup.into();
+    let settings = Settings {
+        profile,
+        control,
+        marks: vedette_range::marks(steps),
+    };
+    Node::start(&settings).context("starting the lab")
 }
 
 /// A line about what goes on, for a person who waits.

@@ -19,7 +19,7 @@ const MAX_COMPLAINT: usize = 300;
 /// A program of the image, copied and started: what prevention refuses, while the image's own shell runs. The service's
 /// answer is trusted here, because this only tells when the attack may begin, not what became of it.
 const CANARY: &str =
-    "echo alive; cp /bin/busybox /tmp/busybox; /tmp/busybox true && echo ran; rm -f /tmp/busybox";
+    "cp /bin/busybox /tmp/busybox && echo alive; /tmp/busybox true && echo ran; rm -f /tmp/busybox";
 
 /// An agent that prevents. It ends when this is dropped.
 pub(super) struct Prevention {

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use serde_json::json;
-use vedette_lab::Profile;
+use vedette_lab::{Control, Profile};
 use vedette_range::{Outcome, Steps, Verdict};
 
 use super::prevention::Prevention;
@@ -27,12 +27,16 @@ const LATE: Duration = Duration::from_secs(10);
 /// Take the ten steps in each profile and judge them by what the sensor saw
 ///
 /// Needs root, runc and a kernel with BTF. Everything runs on a node of namespaces that is removed afterwards. Exit code 0
-/// when every verdict is the expected one and no detection was missed, 1 when not, 3 when the lab cannot run here.
+/// when every verdict is the expected one and no detection was missed, 1 when not, 3 when the lab cannot run here. With
+/// --control, no verdict is expected but one that says something: `vedette prove --against` holds them against the proof.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Profile to run; every one when none is given
     #[arg(short, long, value_name = "PROFILE", value_parser = profile)]
     profile: Vec<Profile>,
+    /// Run the playground with this control and no other, once for each that is given; `all` stands for every one
+    #[arg(long = "control", value_name = "CONTROL", value_delimiter = ',', value_parser = controls, conflicts_with = "profile")]
+    controls: Vec<Controls>,
     /// Do not ask
     #[arg(short, long)]
     yes: bool,
@@ -44,17 +48,82 @@ pub(crate) struct Args {
     record: Option<PathBuf>,
 }
 
-/// Runs the subcommand.
-pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    if let Some(code) = cannot()? {
-        return Ok(code);
+/// What `--control` takes.
+#[derive(Clone, Copy, Debug)]
+enum Controls {
+    All,
+    One(Control),
+}
+
+fn controls(name: &str) -> Result<Controls, String> {
+    if name == "all" {
+        return Ok(Controls::All);
+    }
+    Control::by_name(name).map(Controls::One).ok_or_else(|| {
+        let known: Vec<&str> = Control::ALL.iter().map(|control| control.name()).collect();
+        format!("known are all, {}", known.join(", "))
+    })
+}
+
+/// One way to run the vulnerable workload.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Setup {
+    pub(super) profile: Profile,
+    pub(super) control: Option<Control>,
+}
+
+impl From<Profile> for Setup {
+    fn from(profile: Profile) -> Self {
+        Self {
+            profile,
+            control: None,
+        }
+    }
+}
+
+impl Setup {
+    /// The name in tables and JSON: the profile's, and what was added to it.
+    pub(super) fn name(self) -> String {
+        match self.control {
+            Some(control) => vedette_range::with_control(self.profile.name(), control.name()),
+            None => self.profile.name().to_owned(),
+        }
+    }
+
+    fn prevents_drift(self) -> bool {
+        self.profile == Profile::RestrictedNodrift || self.control == Some(Control::DriftPrevention)
+    }
+}
+
+fn setups(args: &Args) -> Vec<Setup> {
+    let with = |control| Setup {
+        profile: Profile::Playground,
+        control: Some(control),
+    };
+    let controls = args.controls.iter().flat_map(|chosen| match chosen {
+        Controls::All => Control::ALL.to_vec(),
+        Controls::One(control) => vec![*control],
+    });
+    if !args.controls.is_empty() {
+        return controls.map(with).collect();
     }
     let profiles = if args.profile.is_empty() {
-        Profile::ALL.to_vec()
+        &Profile::ALL[..]
     } else {
-        args.profile.clone()
+        &args.profile
     };
-    if !confirm(args.yes, profiles[0])? {
+    profiles.iter().copied().map(Setup::from).collect()
+}
+
+/// Runs the subcommand.
+pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let setups = setups(args);
+    for setup in &setups {
+        if let Some(code) = cannot(setup.control)? {
+            return Ok(code);
+        }
+    }
+    if !confirm(args.yes, setups[0].profile)? {
         return Ok(ExitCode::from(exit::USAGE));
     }
     if let Some(directory) = &args.record {
@@ -65,9 +134,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let rules = Rules::new(&steps)?;
     let mut outcomes = Vec::new();
     let mut lost = 0;
-    for profile in &profiles {
-        progress(&format!("{}: starting the node", profile.name()))?;
-        let ran = one(args, *profile, &steps, &rules)?;
+    for setup in &setups {
+        progress(&format!("{}: starting the node", setup.name()))?;
+        let ran = one(args, *setup, &steps, &rules)?;
         outcomes.extend(ran.verdicts);
         lost += ran.lost;
         if !ran.finished {
@@ -80,13 +149,17 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
             serde_json::to_writer(&mut out, &json!({"steps": outcomes, "lost": lost}))?;
             writeln!(out)?;
         }
-        Listing::Table => out.write_all(text(&steps, &profiles, &outcomes).as_bytes())?,
+        Listing::Table => out.write_all(text(&steps, &names(&setups), &outcomes).as_bytes())?,
     }
     Ok(if as_expected(&steps, &outcomes) {
         ExitCode::SUCCESS
     } else {
         ExitCode::from(exit::FINDINGS)
     })
+}
+
+fn names(setups: &[Setup]) -> Vec<String> {
+    setups.iter().map(|setup| setup.name()).collect()
 }
 
 /// What became of one profile.
@@ -98,14 +171,14 @@ struct Ran {
 }
 
 /// Runs one profile.
-fn one(args: &Args, profile: Profile, steps: &Steps, rules: &Rules) -> anyhow::Result<Ran> {
+fn one(args: &Args, setup: Setup, steps: &Steps, rules: &Rules) -> anyhow::Result<Ran> {
     // From here on a signal ends the run in good order, so that the node is always taken down.
     let until = Until::signalled(Some(LONGEST))?;
-    let mut node = start(profile, steps)?;
+    let mut node = start(setup, steps)?;
     let mut prevention = None;
     let mut absent = None;
-    if profile == Profile::RestrictedNodrift {
-        match Prevention::start(profile, &node.gate())? {
+    if setup.prevents_drift() {
+        match Prevention::start(setup.profile, &node.gate())? {
             Ok(running) => prevention = Some(running),
             Err(why) => absent = Some(why),
         }
@@ -113,7 +186,7 @@ fn one(args: &Args, profile: Profile, steps: &Steps, rules: &Rules) -> anyhow::R
     let recording = args
         .record
         .as_ref()
-        .map(|directory| directory.join(format!("{}.scap.gz", profile.name())));
+        .map(|directory| directory.join(format!("{}.scap.gz", setup.name())));
     let mut watch = Watch::new(&node, steps, rules, recording.as_deref())?;
     let (ready, gate) = (AtomicBool::new(false), node.gate());
     let watched = std::thread::scope(|scope| {
@@ -148,11 +221,11 @@ fn one(args: &Args, profile: Profile, steps: &Steps, rules: &Rules) -> anyhow::R
     watched?;
     let finished = watch.finished();
     if let Some(directory) = &args.record {
-        let path = directory.join(format!("{}.audit.json", profile.name()));
+        let path = directory.join(format!("{}.audit.json", setup.name()));
         std::fs::write(&path, audit).with_context(|| format!("writing {}", path.display()))?;
     }
     let lost = watch.lost;
-    let mut verdicts = watch.verdicts(profile.name());
+    let mut verdicts = watch.verdicts(&setup.name());
     if let Some(why) = absent {
         // what happened without the control says nothing about the profile
         for outcome in &mut verdicts {
@@ -167,25 +240,30 @@ fn one(args: &Args, profile: Profile, steps: &Steps, rules: &Rules) -> anyhow::R
     })
 }
 
-/// Whether every verdict is the expected one, and every detection was made.
+/// Whether every verdict is the expected one, and every detection was made. Where none is expected, any that says
+/// something will do.
 pub(super) fn as_expected(steps: &Steps, outcomes: &[Outcome]) -> bool {
     outcomes.iter().all(|outcome| {
-        let expected = steps
-            .step(outcome.step)
-            .and_then(|step| step.expected.get(&outcome.profile));
-        expected == Some(&outcome.verdict) && outcome.missed.is_empty()
+        let step = steps.step(outcome.step);
+        let sound = match step.and_then(|step| step.expected.get(&outcome.profile)) {
+            Some(expected) => *expected == outcome.verdict,
+            None => {
+                steps.profile(&outcome.profile).is_none() && outcome.verdict != Verdict::Unknown
+            }
+        };
+        sound && outcome.missed.is_empty()
     })
 }
 
 /// The table of steps and profiles, and what is behind each cell.
-pub(super) fn text(steps: &Steps, profiles: &[Profile], outcomes: &[Outcome]) -> String {
-    let find = |step: u8, profile: &Profile| {
+pub(super) fn text(steps: &Steps, profiles: &[String], outcomes: &[Outcome]) -> String {
+    let find = |step: u8, profile: &String| {
         outcomes
             .iter()
-            .find(|outcome| outcome.step == step && outcome.profile == profile.name())
+            .find(|outcome| outcome.step == step && outcome.profile == *profile)
     };
     let mut titles = vec!["STEP", "WHAT"];
-    titles.extend(profiles.iter().map(|profile| profile.name()));
+    titles.extend(profiles.iter().map(String::as_str));
     let mut table = Table::new(&titles);
     for step in &steps.steps {
         let mut cells = vec![step.id.to_string(), step.title.clone()];
@@ -229,7 +307,7 @@ pub(super) fn text(steps: &Steps, profiles: &[Profile], outcomes: &[Outcome]) ->
                 findings,
             ]);
         }
-        out.push_str(&format!("\n{}\n{}", profile.name(), table.render()));
+        out.push_str(&format!("\n{profile}\n{}", table.render()));
     }
     out
 }

@@ -44,7 +44,7 @@ pub(crate) struct Args {
 
 /// Runs the subcommand.
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    if let Some(code) = cannot()? {
+    if let Some(code) = cannot(None)? {
         return Ok(code);
     }
     let steps = shipped()?;
