@@ -80,7 +80,7 @@ impl Ask {
         self.by("system:anonymous")
     }
 
-    fn as_user(mut self, user: &'static str) -> Self {
+    fn impersonating(mut self, user: &'static str) -> Self {
         self.impersonated = Some(user);
         self
     }
@@ -328,7 +328,7 @@ fn commands_in_containers() {
             "in somebody else's name",
             vec![
                 exec("get")
-                    .as_user("system:serviceaccount:dev:ci")
+                    .impersonating("system:serviceaccount:dev:ci")
                     .code(101),
             ],
         ),
@@ -493,6 +493,15 @@ fn workloads_in_every_way_in_which_they_are_written() {
     );
     let evicted = ask("create", "pods/eviction", "dev", "web").sends(json!({"kind": "Eviction"}));
     quiet("evicted", &[evicted]);
+    let mut generated = pod(&privileged(), &json!({}));
+    generated["metadata"] = json!({"generateName": "web-", "namespace": "dev"});
+    let mut whole = generated.clone();
+    whole["metadata"]["name"] = json!("web-x7k2p");
+    let asks = [ask("create", "pods", "dev", "").patches(generated, whole)];
+    for (policy, subject) in [(FULL, "pods dev/web-x7k2p"), (REQUEST, "pods dev/web-")] {
+        let hits = hits(&asks, &policy, Lists::new());
+        assert_eq!(hits[0].subject, subject);
+    }
     let mut known = pod(&privileged(), &json!({}));
     known["metadata"]["name"] = json!("other");
     let asks = [
@@ -706,7 +715,7 @@ fn requests_of_nobody() {
     quiet("refused", &refused);
     quiet(
         "in nobody's name, by somebody",
-        &[ask("list", "pods", "dev", "").as_user("system:anonymous")],
+        &[ask("list", "pods", "dev", "").impersonating("system:anonymous")],
     );
     for (asked, tactic) in [
         (path("get", "/api/v1"), "Discovery"),
@@ -865,7 +874,7 @@ fn what_gives_no_finding_by_itself() {
         ask("update", "certificatesigningrequests/approval", "", "x"),
         ask("create", "serviceaccounts/token", "dev", "ci"),
         ask("create", "apiservices", "", "v1.metrics").sends(group),
-        ask("list", "pods", "", "").as_user("system:serviceaccount:dev:ci"),
+        ask("list", "pods", "", "").impersonating("system:serviceaccount:dev:ci"),
         ask("create", "mutatingwebhookconfigurations", "", "x"),
         ask("delete", "validatingwebhookconfigurations", "", "x"),
         ask("create", "selfsubjectrulesreviews", "", ""),
@@ -911,7 +920,7 @@ fn requests_from_a_listed_address_fall_under_their_tactics() {
         (ask("create", "serviceaccounts", "dev", "x"), "Impact"),
         (ask("patch", "deployments/scale", "dev", "web"), "Impact"),
         (
-            ask("list", "pods", "dev", "").as_user("ada"),
+            ask("list", "pods", "dev", "").impersonating("ada"),
             "DefenseEvasion",
         ),
         (

@@ -156,8 +156,11 @@ pub(crate) fn has_sensitive_mount(spec: Json<'_>) -> bool {
         .any(|path| is_sensitive(&path))
 }
 
-/// True for a path that is sensitive, lies below a sensitive one, or holds one.
+/// True for a path that is sensitive, lies below a sensitive one, or holds one; the empty path is none.
 pub(crate) fn is_sensitive(path: &str) -> bool {
+    if path.is_empty() {
+        return false;
+    }
     let mut parts: Vec<&str> = Vec::new();
     for part in path.split('/') {
         match part {
@@ -203,6 +206,7 @@ mod tests {
             assert!(is_sensitive(path), "{path}");
         }
         for path in [
+            "",
             "/etcd",
             "/tmp",
             "/var/log",

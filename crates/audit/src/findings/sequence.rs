@@ -16,8 +16,8 @@ use crate::time::{SECOND, to_rfc3339_millis};
 /// How long an incident stays open after its last signal.
 pub const WINDOW: u64 = 24 * 3600 * SECOND;
 
-/// Incidents that are open at a time; the one that was quiet longest is forgotten for a new one.
-pub const MAX_INCIDENTS: usize = 10_000;
+/// Incidents that are open at a time; those that were quiet longest are forgotten for new ones.
+pub const MAX_INCIDENTS: usize = 5_000;
 
 /// One incident in so many is forgotten at a time when there is no room.
 const ROOM: usize = 16;

@@ -8,8 +8,8 @@ use sha2::{Digest, Sha256};
 
 use super::{Hit, Origin, texts};
 
-/// Findings that are held; those that were quiet longest make room. Who must keep more has a store.
-pub const MAX_FINDINGS: usize = 20_000;
+/// Findings that are held, about 2 kB each; those that were quiet longest make room. Who must keep more has a store.
+pub const MAX_FINDINGS: usize = 15_000;
 
 /// One in so many makes room at a time.
 const ROOM: usize = 16;

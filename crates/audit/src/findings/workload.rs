@@ -40,11 +40,10 @@ impl Default for State {
 }
 
 impl State {
-    /// The node's path behind a claim, when both ends of the way to it are known; `Some(None)` for one that is elsewhere.
-    fn claimed(&self, claim: &str) -> Option<Option<&str>> {
+    /// The node's path behind a claim, when both ends of the way to it are known; empty for a volume that is elsewhere.
+    fn claimed(&self, claim: &str) -> Option<&str> {
         let volume = self.claims.get(claim)?;
-        let path = self.volumes.get(volume)?;
-        Some(Some(path.as_str()).filter(|path| !path.is_empty()))
+        self.volumes.get(volume).map(String::as_str)
     }
 }
 
@@ -78,8 +77,7 @@ pub(super) fn learn_volume(out: &mut Out<'_, '_>, state: &mut State) {
     let Some(claim) = claim else {
         return;
     };
-    let path = state.claimed(&claim).flatten();
-    let path = path.filter(|path| is_sensitive(path));
+    let path = state.claimed(&claim).filter(|path| is_sensitive(path));
     if let Some(path) = path.map(str::to_owned)
         && let Some(Some(mut hit)) = state.waiting.get(&claim).cloned()
     {
@@ -163,7 +161,7 @@ fn judge_mounts(out: &mut Out<'_, '_>, state: &mut State, spec: Json<'_>, judged
         } else if let Some(name) = volume.path(&["persistentVolumeClaim", "claimName"]) {
             let claim = format!("{namespace}/{}", name.to_text().unwrap_or_default());
             match state.claimed(&claim) {
-                Some(path) => found = path.filter(|path| is_sensitive(path)).map(str::to_owned),
+                Some(path) => found = is_sensitive(path).then(|| path.to_owned()),
                 None => unbound.push(claim),
             }
         }
