@@ -10,9 +10,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use vedette_detect::policy::Policy;
 use vedette_detect::policy::drift::Effective;
-use vedette_detect::policy::feed::Feed;
 use vedette_detect::policy::scope::{Workload, for_workload};
 use vedette_event::Finding;
 use vedette_guard::{Container, Error as GateError, Gate, Refusal, Settings, live_process};
@@ -21,6 +19,7 @@ use vedette_sensor::guard::Mechanism;
 use super::answers::Answers;
 use super::board::Board;
 use super::kernel::{Facts, Kernel};
+use super::message::{Command, Loaded, Sighting};
 use crate::agent::config::{self, Config};
 use crate::agent::log::Log;
 use crate::agent::privileges;
@@ -39,27 +38,6 @@ const PROVE: Duration = Duration::from_secs(60);
 const MAX_CONTAINERS: usize = 4096;
 /// Refusals that may wait.
 const REFUSALS: usize = 4096;
-
-/// Policies and lists, read.
-pub(crate) struct Loaded {
-    pub(crate) policies: Arc<[Arc<Policy>]>,
-    pub(crate) feed: Arc<Feed>,
-}
-
-/// What the keeper is told.
-pub(crate) enum Command {
-    /// A process of a container that is new, or is described better now.
-    Seen {
-        workload: Workload,
-        pid: u32,
-        /// Directories of its control groups.
-        groups: Vec<PathBuf>,
-    },
-    /// Other policies hold from now on.
-    Policies(Loaded),
-    /// Tell what is left, and end.
-    End,
-}
 
 /// A container, whether a policy is about it or not: one may be from tomorrow on.
 pub(super) struct Kept {
@@ -156,7 +134,7 @@ impl Keeper {
                 log.error("libraries and memory are not watched", &[("error", &error)]);
             }
             if settings.keep_on_death
-                && let Err(error) = keep(kernel)
+                && let Err(error) = kernel.keep()
             {
                 log.error("the hooks will end with the agent", &[("error", &error)]);
             }
@@ -216,11 +194,7 @@ impl Keeper {
             let waiting = self.containers.values().any(Kept::is_waiting);
             let patience = if waiting { IMPATIENCE } else { PATIENCE };
             match commands.recv_timeout(patience) {
-                Ok(Command::Seen {
-                    workload,
-                    pid,
-                    groups,
-                }) => self.seen(workload, pid, groups),
+                Ok(Command::Seen(sighting)) => self.seen(*sighting),
                 Ok(Command::Policies(loaded)) => self.swap(loaded),
                 Ok(Command::End) | Err(RecvTimeoutError::Disconnected) => {
                     self.tell();
@@ -244,7 +218,12 @@ impl Keeper {
         }
     }
 
-    fn seen(&mut self, mut workload: Workload, pid: u32, groups: Vec<PathBuf>) {
+    fn seen(&mut self, sighting: Sighting) {
+        let Sighting {
+            mut workload,
+            pid,
+            groups,
+        } = sighting;
         workload.host = self.host.to_string();
         workload.cluster.clone_from(&self.settings.cluster);
         let id: Arc<str> = workload.id.as_str().into();
@@ -485,15 +464,6 @@ impl Keeper {
         status.lost = lost + gate.lost + self.untold;
         status.slowest = Duration::from_nanos(gate.slowest_ns);
     }
-}
-
-/// Keeps the hooks of the kernel when this process ends.
-fn keep(kernel: &mut Kernel) -> Result<(), String> {
-    let dir = std::path::Path::new("/sys/fs/bpf/vedette-guard");
-    // of an agent that went before: its containers are bound anew
-    let _ = std::fs::remove_dir_all(dir);
-    std::fs::create_dir_all(dir).map_err(|error| error.to_string())?;
-    kernel.outlive(dir).map_err(|error| error.to_string())
 }
 
 /// The gate, where it is of use: with security hooks it has only known-bad files to look for.

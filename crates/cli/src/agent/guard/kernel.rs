@@ -117,8 +117,12 @@ impl Kernel {
     }
 
     /// Keeps the hooks when this process ends.
-    pub(super) fn outlive(&mut self, dir: &std::path::Path) -> Result<(), Error> {
-        self.guard.outlive(dir)
+    pub(super) fn keep(&mut self) -> Result<(), String> {
+        let dir = std::path::Path::new("/sys/fs/bpf/vedette-guard");
+        // of an agent that went before: its containers are bound anew
+        let _ = std::fs::remove_dir_all(dir);
+        std::fs::create_dir_all(dir).map_err(|error| error.to_string())?;
+        self.guard.outlive(dir).map_err(|error| error.to_string())
     }
 
     fn masks(&self, effective: &Effective) -> ([u32; 4], [u32; 4]) {

@@ -8,6 +8,7 @@ mod answers;
 mod board;
 mod keeper;
 mod kernel;
+mod message;
 mod report;
 mod told;
 
@@ -36,7 +37,8 @@ use super::stage::{Prevention, Stage};
 use super::workload;
 use crate::policyfiles;
 use answers::Answers;
-use keeper::{Command, Keeper, Loaded, Parts};
+use keeper::{Keeper, Parts};
+use message::{Command, Loaded, Sighting};
 
 /// Messages that may wait for the keeper; a start of a node brings some hundred containers.
 const COMMANDS: usize = 4096;
@@ -157,11 +159,11 @@ impl Policies {
             ..Workload::default()
         });
         let Ok(pid) = u32::try_from(pid) else { return };
-        let command = Command::Seen {
+        let command = Command::Seen(Box::new(Sighting {
             groups: vedette_guard::listed_groups(cgroups, &located.id),
             workload,
             pid,
-        };
+        }));
         // told before it is sent: the keeper may lose sight of it at once
         self.status.told(&located.id, described);
         if self.commands.try_send(command).is_err() {

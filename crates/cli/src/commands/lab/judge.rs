@@ -45,7 +45,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
             writeln!(out)?;
         }
         Listing::Table => {
-            out.write_all(text(&steps, &[args.profile.name().to_owned()], &outcomes).as_bytes())?
+            out.write_all(text(&steps, &[args.profile.name().to_owned()], &outcomes).as_bytes())?;
         }
     }
     Ok(if as_expected(&steps, &outcomes) {
