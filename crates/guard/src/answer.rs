@@ -387,6 +387,12 @@ impl Shared {
             self.pass(waiting, &entry, source, facts.regular);
             return;
         }
+        if !execute && meta.st_size == 0 {
+            // An empty file is no program: it is about to be written. A shell that runs `cp` within itself is called as
+            // before, and its last argument would name the file.
+            self.answer(waiting, true);
+            return;
+        }
         let process = process::executable(pid);
         let mut path = std::fs::read_link(format!(
             "/proc/self/fd/{}",
