@@ -8,7 +8,7 @@ PACKAGES := gcc make clang llvm libelf-dev zlib1g-dev pkg-config zstd python3 py
 DEMO_PACKAGES := runc
 TEST_PACKAGES := busybox-static chromium containerd iproute2 iptables podman runc sysdig valgrind
 
-.PHONY: help setup demo test lint bench bench-live fuzz build
+.PHONY: help setup demo test lint bench bench-store bench-live fuzz build
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -32,6 +32,9 @@ lint: setup ## formatting, clippy, licences and bans
 
 bench: build ## throughput, allocations, instruction counts
 	@tools/bench
+
+bench-store: ## the store and the server over ten million findings: latency, memory, ingest, disk
+	@tools/bench-store
 
 bench-live: build ## what the agent costs on live loads (root)
 	@tools/bench-live

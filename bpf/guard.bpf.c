@@ -26,6 +26,8 @@ struct vm_area_struct;
 #define MAP_ANONYMOUS 0x20
 #define FMODE_READ 1
 #define FMODE_WRITE 2
+#define FMODE_NOACCOUNT (1 << 29)
+#define OPEN_TO_EXECUTE 040	/* __FMODE_EXEC among the flags of an open: no program can ask for it */
 #define PTRACE_MODE_ATTACH 2
 #define PTRACE_POKETEXT 4
 #define PTRACE_POKEDATA 5
@@ -78,6 +80,23 @@ int BPF_PROG(refuse_exec, struct linux_binprm *bprm, int ret)
 	return judge((u64)BPF_CORE_READ(bprm, file), HOOK_EXEC, VERDICT_DENIED) ? -EPERM : 0;
 }
 
+struct task_struct___exec {
+	unsigned int in_execve : 1;
+} __attribute__((preserve_access_index));
+
+/* Whether the kernel maps a program that is just being started. It was judged at its start, as what its starter may run;
+ * here the program itself would be asked for, whose exceptions are others.
+ */
+INLINE bool is_own_start(u64 mapped)
+{
+	struct task_struct *t = (void *)bpf_get_current_task();
+	struct task_struct___exec *flags = (void *)t;
+
+	if ((u64)BPF_CORE_READ(t, mm, exe_file) != mapped)
+		return false;
+	return !bpf_core_field_exists(flags->in_execve) || BPF_CORE_READ_BITFIELD_PROBED(flags, in_execve);
+}
+
 SEC("lsm/mmap_file")
 int BPF_PROG(refuse_map, struct file *file, unsigned long reqprot, unsigned long prot, unsigned long flags, int ret)
 {
@@ -88,7 +107,7 @@ int BPF_PROG(refuse_map, struct file *file, unsigned long reqprot, unsigned long
 	if (!(prot & PROT_EXEC))
 		return 0;
 	mapped = argument(ctx, 0);
-	if (!mapped)
+	if (!mapped || is_own_start(mapped))
 		return 0;
 	return judge(mapped, HOOK_MAP, VERDICT_DENIED) ? -EPERM : 0;
 }
@@ -139,6 +158,12 @@ int BPF_PROG(refuse_open, struct file *file, int ret)
 {
 	if (ret)
 		return ret;
+	/* An overlay opens the layer's file behind its own, which was judged; the layer's would count as another file system's. */
+	if (BPF_CORE_READ(file, f_mode) & FMODE_NOACCOUNT)
+		return 0;
+	/* Judged as a start, of a program or of a script, when the kernel has looked at it. */
+	if (BPF_CORE_READ(file, f_flags) & OPEN_TO_EXECUTE)
+		return 0;
 	return judge_open(argument(ctx, 0), VERDICT_DENIED) ? -EPERM : 0;
 }
 

@@ -255,7 +255,7 @@ struct file {
 	struct inode *f_inode;
 	void *private_data;
 	const struct file_operations *f_op;
-	unsigned int f_mode;
+	unsigned int f_mode, f_flags;
 };
 struct fdtable {
 	unsigned int max_fds;

@@ -4,6 +4,10 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { launch, runAll } from "./harness.mjs";
 import { Server } from "./server.mjs";
+import { defineLive } from "./live.mjs";
+import { defineMany } from "./many.mjs";
+import { defineOpenid } from "./openid.mjs";
+import { defineRespond } from "./respond.mjs";
 import { define } from "./tests.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
@@ -33,6 +37,10 @@ try {
   browser = await launch(chromium);
   mkdirSync(join(here, "out"), { recursive: true });
   define({ server, browser });
+  defineRespond({ server, browser });
+  defineOpenid({ binary, browser });
+  defineLive({ binary, browser });
+  defineMany({ server, browser });
   failures = await runAll(process.argv[2], async (name) => {
     const pages = browser.contexts().flatMap((context) => context.pages());
     for (const [index, page] of pages.entries()) {

@@ -13,12 +13,13 @@ const STOP_MS = 10_000;
 export const PASSWORDS = { admin: "correct horse battery staple", responder: "stand watch until dawn", viewer: "look but do not touch" };
 
 export class Server {
-  static async start(binary, recordings) {
+  static async start(binary, recordings, [command, ...more] = ["server"]) {
     const server = new Server();
     server.data = mkdtempSync(join(tmpdir(), "vedette-e2e-"));
     const imports = recordings.flatMap((file) => ["--import", file]);
-    server.child = spawn(binary, ["server", "--data", server.data, "--listen", "127.0.0.1:0", "--import-as-now", ...imports], { stdio: ["ignore", "pipe", "pipe"] });
+    server.child = spawn(binary, [command, "--data", server.data, ...(more.includes("--listen") ? [] : ["--listen", "127.0.0.1:0"]), "--import-as-now", ...imports, ...more], { stdio: ["ignore", "pipe", "pipe"] });
     let said = "";
+    server.said = () => said;
     const ready = new Promise((resolve, reject) => {
       const timer = setTimeout(() => reject(new Error(`the server did not start within ${START_MS / 1000} s:\n${said}`)), START_MS);
       const listen = (chunk) => {
@@ -68,6 +69,14 @@ export class Server {
 
   async report(records) {
     return this.api("POST", "/ingest", records.map(line).join("\n"), this.node.token);
+  }
+
+  /** Asks for orders as an agent does, once, and answers each with what `account` gives. */
+  async obey(account) {
+    const response = await fetch(`${this.base}/api/v1/orders?wait=2`, { headers: { Authorization: `Bearer ${this.node.token}` } });
+    const { orders } = await response.json();
+    for (const order of orders) await this.api("POST", `/orders/${order.id}/account`, account(order), this.node.token);
+    return orders;
   }
 
   /** Ends the server by its own means and takes its directory away. */

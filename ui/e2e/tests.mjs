@@ -3,7 +3,7 @@ import { PASSWORDS, finding } from "./server.mjs";
 import { Visit, assert, equal, test } from "./harness.mjs";
 
 /** Text that tries everything a hostile command line could: markup, direction, terminal escapes. */
-const HOSTILE = `sh -c "<img src=x onerror=alert(1)>" \u202egnp.exe \u001b[31m`;
+export const HOSTILE = `sh -c "<img src=x onerror=alert(1)>" \u202egnp.exe \u001b[31m`;
 
 export function define({ server, browser }) {
   const open = (options) => Visit.open(browser, server.base, options);

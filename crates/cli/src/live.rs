@@ -13,6 +13,9 @@ use vedette_sensor::{Config, Origin, Sensor, Stats, Watch};
 /// Longest pause when no event is ready. A ring that fills up ends it sooner.
 const PAUSE: Duration = Duration::from_millis(10);
 
+/// Longest time after the end of a run in which what happened before it is still told.
+const LAST: Duration = Duration::from_secs(2);
+
 /// What the stream brings.
 #[allow(clippy::large_enum_variant, reason = "it is lent and never stored")]
 pub(crate) enum Live<'a> {
@@ -81,9 +84,15 @@ pub(crate) fn run(
             failure = sink(Live::Before(fact)).err();
         }
     });
-    while failure.is_none() && !until.reached() {
+    // The rings hand out a little later what happened: after the end comes what was before it.
+    let (mut ended, mut over) = (None::<(Instant, u64)>, false);
+    while failure.is_none() && !over {
+        if ended.is_none() && until.reached() {
+            ended = Some((Instant::now(), now_ns()));
+        }
         let events = sensor.poll_with_origin(|event, origin| {
-            if failure.is_none() {
+            over |= ended.is_some_and(|(_, end)| event.ts > end);
+            if failure.is_none() && !over {
                 let what = if origin == Origin::Kept {
                     Live::Earlier(event)
                 } else {
@@ -92,7 +101,11 @@ pub(crate) fn run(
                 failure = sink(what).err();
             }
         });
-        if events == 0 {
+        if let Some((at, _)) = ended {
+            let since = at.elapsed();
+            over |= since > LAST || (events == 0 && since > PAUSE);
+        }
+        if events == 0 && !over {
             idle()?;
             sensor.wait(PAUSE);
         }
@@ -101,4 +114,11 @@ pub(crate) fn run(
         Some(failure) => Err(failure),
         None => sensor.stats().context("reading the sensor's counters"),
     }
+}
+
+/// Nanoseconds since the Unix epoch.
+fn now_ns() -> u64 {
+    std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .map_or(0, |since| since.as_nanos() as u64)
 }

@@ -302,3 +302,78 @@ fn nothing_is_lost_or_doubled_while_the_server_is_killed() {
         "{counts:?}"
     );
 }
+
+/// A site with an authority of its own: an agent's output that knows it delivers over TLS, one that does not says nothing.
+#[test]
+fn records_go_over_tls_to_whom_a_private_authority_vouches_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: String| {
+        let path = dir.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    };
+    let ca_key = rcgen::KeyPair::generate().unwrap();
+    let mut params = rcgen::CertificateParams::new(Vec::new()).unwrap();
+    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let ca_pem = params.self_signed(&ca_key).unwrap().pem();
+    let issuer = rcgen::Issuer::new(params, ca_key);
+    let key = rcgen::KeyPair::generate().unwrap();
+    let own = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+    let own = own.signed_by(&key, &issuer).unwrap();
+    let ca = file("ca.pem", ca_pem);
+    let (certificate, key) = (
+        file("cert.pem", own.pem()),
+        file("key.pem", key.serialize_pem()),
+    );
+    let data = dir.path().join("data");
+    let tls = [
+        "--tls-cert",
+        certificate.to_str().unwrap(),
+        "--tls-key",
+        key.to_str().unwrap(),
+    ];
+    let mut server = Server::start(&data, "127.0.0.1:0", &tls);
+    server.url = server.url.replace("127.0.0.1", "localhost");
+    let token_file = dir.path().join("node-token");
+    let joined = server.vedette(&[
+        "nodes",
+        "--ca",
+        ca.to_str().unwrap(),
+        "--join",
+        data.join("join-token").to_str().unwrap(),
+        "--node",
+        "loaded",
+        "--token-file",
+        token_file.to_str().unwrap(),
+    ]);
+    let said = String::from_utf8_lossy(&joined.stderr);
+    assert!(joined.status.success(), "{said}");
+    let token = std::fs::read_to_string(token_file)
+        .unwrap()
+        .trim()
+        .to_owned();
+    let record = serde_json::to_string(&Record::Finding(finding(1))).unwrap();
+    let line = || Line {
+        text: record.clone(),
+        priority: Priority::Notice,
+    };
+    let http = || {
+        let url = format!("{}/api/v1/ingest", server.url);
+        Http::new(url, 2, true, None).with_token(Some(token.clone()))
+    };
+    let mut stranger = http();
+    assert!(vedette_outputs::Output::deliver(&mut stranger, &[line()]).is_err());
+    let mut known = http().with_ca(Some(&ca)).unwrap();
+    vedette_outputs::Output::deliver(&mut known, &[line()]).unwrap();
+    let found = server.json(&[
+        "events",
+        "--ca",
+        ca.to_str().unwrap(),
+        "rule = load",
+        "-o",
+        "json",
+    ]);
+    assert_eq!(found.as_array().unwrap().len(), 1);
+    // a file without a certificate is a mistake and not an authority that vouches for nobody
+    assert!(http().with_ca(Some(&key)).is_err());
+}

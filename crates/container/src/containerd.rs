@@ -90,6 +90,8 @@ fn complete(out: &mut Metadata, view: &View<'_>, namespace: &[u8], id: &str) {
             .filter_map(|(key, value)| {
                 Some((String::from_utf8(key).ok()?, String::from_utf8(value).ok()?))
             })
+            // its own notes (`io.cri-containerd.kind` and the like), which nobody labelled anything with
+            .filter(|(key, _)| !key.starts_with("io.cri-containerd."))
     };
     for (key, value) in labels(id) {
         out.labels.entry(key).or_insert(value);

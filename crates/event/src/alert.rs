@@ -6,6 +6,9 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
+use jiff::Timestamp;
+use jiff::fmt::temporal::DateTimePrinter;
+
 use crate::Priority;
 
 /// One alert.
@@ -149,33 +152,10 @@ pub fn json_string(text: &str, out: &mut String) {
 
 /// Appends `YYYY-MM-DDTHH:MM:SS.nnnnnnnnnZ` for nanoseconds since the Unix epoch.
 pub fn write_utc(nanos: u64, out: &mut String) {
-    let (seconds, nanos) = (nanos / 1_000_000_000, nanos % 1_000_000_000);
-    let (days, rest) = (seconds / 86_400, seconds % 86_400);
-    let (year, month, day) = civil(days as i64);
-    let _ = write!(
-        out,
-        "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}.{nanos:09}Z",
-        rest / 3600,
-        rest / 60 % 60,
-        rest % 60
-    );
-}
-
-/// Year, month and day of a day number counted from 1970-01-01.
-/// Source: Howard Hinnant, "chrono-compatible low-level date algorithms", `civil_from_days`.
-fn civil(days: i64) -> (i64, i64, i64) {
-    let z = days + 719_468;
-    let era = z.div_euclid(146_097);
-    let doe = z.rem_euclid(146_097);
-    let yoe = (doe - doe / 1460 + doe / 36_524 - doe / 146_096) / 365;
-    let doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
-    let mp = (5 * doy + 2) / 153;
-    let month = if mp < 10 { mp + 3 } else { mp - 9 };
-    (
-        yoe + era * 400 + i64::from(month <= 2),
-        month,
-        doy - (153 * mp + 2) / 5 + 1,
-    )
+    const PRINTER: DateTimePrinter = DateTimePrinter::new().precision(Some(9));
+    let at =
+        Timestamp::from_nanosecond(i128::from(nanos)).expect("64 bits of nanoseconds end in 2554");
+    let _ = PRINTER.print_timestamp(&at, out);
 }
 
 #[cfg(test)]

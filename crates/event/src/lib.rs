@@ -25,7 +25,7 @@ pub use finding::{
     Action, Activity, ActivityKind, Clause, Finding, Outcome, Process, Record, SCHEMA, Severity,
     UnknownSeverity, record_id,
 };
-pub use raw::{EventBuf, MAX_PARAMS, Malformed, RawEvent};
+pub use raw::{EventBuf, MAX_PARAMS, Malformed, RawEvent, Via};
 pub use severity::{Priority, UnknownPriority};
 pub use types::{
     Category, EVENT_TYPES, EventFlags, EventInfo, EventType, ParamFormat, ParamInfo, ParamType,

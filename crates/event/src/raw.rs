@@ -5,6 +5,16 @@ use crate::types::{EventFlags, EventType};
 /// Most parameters of any event type in the table.
 pub const MAX_PARAMS: usize = 32;
 
+/// Which way an operation reached the kernel.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Via {
+    /// By a system call, or by no operation of a process at all.
+    #[default]
+    Call,
+    /// By a request to io_uring: the event is that of the system call which does the same, but none was made.
+    IoUring,
+}
+
 /// A borrowed event. Nothing is decoded until it is asked for, nothing is allocated.
 ///
 /// Layout of the borrowed parts: `lengths` holds `nparams` little-endian words of 16 bits (32 bits for event types with
@@ -21,6 +31,8 @@ pub struct RawEvent<'a> {
     pub cpu: u16,
     /// What happened.
     pub kind: EventType,
+    /// Which way it came.
+    pub via: Via,
     nparams: u16,
     wide: bool,
     lengths: &'a [u8],
@@ -68,6 +80,7 @@ impl<'a> RawEvent<'a> {
             tid,
             cpu,
             kind,
+            via: Via::Call,
             nparams,
             wide,
             lengths,
@@ -110,11 +123,20 @@ impl<'a> RawEvent<'a> {
             tid,
             cpu,
             kind,
+            via: Via::Call,
             nparams: (lengths.len() / if wide { 4 } else { 2 }) as u16,
             wide,
             lengths,
             data,
         }
+    }
+
+    /// The same event, which came this way.
+    #[must_use]
+    #[inline]
+    pub fn by(mut self, via: Via) -> Self {
+        self.via = via;
+        self
     }
 
     #[inline]
@@ -284,6 +306,7 @@ impl EventBuf {
             tid,
             cpu,
             kind: EventType(self.kind),
+            via: Via::Call,
             nparams: self.nparams,
             wide: self.wide,
             lengths: &self.lengths,

@@ -66,6 +66,24 @@ impl ContainerGroups {
         (!dirs.is_empty()).then_some(Self { dirs })
     }
 
+    /// The groups that name a container's id, wherever they are: for one of which no process is known. `None` when there
+    /// is none.
+    pub fn find(id: &str) -> Option<Self> {
+        if id.len() < 12 {
+            return None;
+        }
+        let (mut dirs, mut left) = (Vec::new(), MAX_GROUPS);
+        search(Path::new("/sys/fs/cgroup"), id, 0, &mut left, &mut dirs);
+        (!dirs.is_empty()).then_some(Self { dirs })
+    }
+
+    /// Whether a process is in one of these groups, or below.
+    pub fn has(&self, pid: u32) -> bool {
+        process::control_groups(pid)
+            .iter()
+            .any(|group| self.dirs.iter().any(|dir| group.starts_with(dir)))
+    }
+
     fn file(&self, name: &str) -> Option<PathBuf> {
         self.dirs
             .iter()
@@ -87,6 +105,10 @@ impl ContainerGroups {
             }
             for pid in processes {
                 killed += usize::from(kill(pid, None)?);
+            }
+            // a frozen process meets its signal only when it is thawed, and then runs no instruction of its own
+            if let Some(freezer) = self.file("freezer.state") {
+                let _ = fs::write(freezer, "THAWED");
             }
             // a killed process stays in the list until its parent has asked for it
             std::thread::sleep(Duration::from_millis(2));
@@ -199,8 +221,43 @@ fn collect(dir: &Path, depth: u32, out: &mut Vec<u32>) {
     }
 }
 
+/// Depth and number of directories that are searched for a container's groups.
+const SEARCH_DEPTH: u32 = 12;
+const MAX_GROUPS: usize = 20_000;
+
+/// Collects the topmost directories whose names have the id.
+fn search(dir: &Path, id: &str, depth: u32, left: &mut usize, out: &mut Vec<PathBuf>) {
+    if depth >= SEARCH_DEPTH {
+        return;
+    }
+    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+        if *left == 0 {
+            return;
+        }
+        if !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            continue;
+        }
+        *left -= 1;
+        let is_it = entry
+            .file_name()
+            .to_str()
+            .is_some_and(|name| name.contains(id));
+        let path = entry.path();
+        // the monitor's group (`crio-conmon-ID`, `libpod-conmon-ID`) is not the container's
+        let monitors = entry
+            .file_name()
+            .to_str()
+            .is_some_and(|name| name.contains("conmon"));
+        if is_it && !monitors {
+            out.push(path);
+        } else {
+            search(&path, id, depth + 1, left, out);
+        }
+    }
+}
+
 /// Gone, or only waiting for its parent to ask.
-fn is_dead(pid: u32) -> bool {
+pub fn is_dead(pid: u32) -> bool {
     match fs::read_to_string(format!("/proc/{pid}/stat")) {
         Ok(stat) => stat
             .rsplit_once(") ")

@@ -3,10 +3,11 @@
 //! With a batch of one, each request is what Falco's `http_output` sends, so falcosidekick accepts it; larger batches are
 //! sent as JSON lines (`application/x-ndjson`).
 
+use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::{Failure, Line, Output, Spool};
+use crate::{Failure, Line, Output, Spool, trust};
 
 /// Tries of one delivery before the lines go to the spool (or fail, without one).
 const TRIES: u32 = 3;
@@ -17,6 +18,10 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 /// While the other side is away, it is asked again no more often than this.
 const AWAY: Duration = Duration::from_secs(5);
 
+/// Shortest time between two deliveries through the spool: under load more lines go into one request, and a server that
+/// limits requests is not run into. Nobody notices 25 ms.
+const PACE: Duration = Duration::from_millis(25);
+
 /// Posts lines to a URL.
 #[derive(Debug)]
 pub struct Http {
@@ -26,6 +31,8 @@ pub struct Http {
     batch: usize,
     spool: Option<Spool>,
     away_until: Option<Instant>,
+    /// When lines last went from the spool.
+    posted: Option<Instant>,
     lost: u64,
     token: Option<String>,
     spool_first: bool,
@@ -35,6 +42,15 @@ pub struct Http {
 /// address or more patience: that may be mended while the lines wait.
 fn is_final(failure: &ureq::Error) -> bool {
     matches!(failure, ureq::Error::StatusCode(status @ 400..=499) if !matches!(status, 401 | 403 | 404 | 408 | 425 | 429))
+}
+
+fn client(tls: ureq::tls::TlsConfig) -> ureq::Agent {
+    ureq::Agent::config_builder()
+        .timeout_global(Some(TIMEOUT))
+        .user_agent(concat!("vedette/", env!("CARGO_PKG_VERSION")))
+        .tls_config(tls)
+        .build()
+        .new_agent()
 }
 
 /// A failed request.
@@ -48,11 +64,7 @@ impl Http {
     /// `batch` lines go into one request; `json` says what they are. With a spool nothing is lost while the other side is
     /// away, up to the spool's size.
     pub fn new(url: String, batch: usize, json: bool, spool: Option<Spool>) -> Self {
-        let agent = ureq::Agent::config_builder()
-            .timeout_global(Some(TIMEOUT))
-            .user_agent(concat!("vedette/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .new_agent();
+        let agent = client(ureq::tls::TlsConfig::default());
         let batch = batch.max(1);
         let content_type = match (json, batch) {
             (true, 1) => "application/json",
@@ -66,6 +78,7 @@ impl Http {
             batch,
             spool,
             away_until: None,
+            posted: None,
             lost: 0,
             token: None,
             spool_first: false,
@@ -77,6 +90,15 @@ impl Http {
     pub fn with_token(mut self, token: Option<String>) -> Self {
         self.token = token;
         self
+    }
+
+    /// Trusts the authorities of this PEM file and no others.
+    ///
+    /// # Errors
+    /// When the file cannot be used.
+    pub fn with_ca(mut self, ca: Option<&Path>) -> Result<Self, Failure> {
+        self.agent = client(trust(ca)?);
+        Ok(self)
     }
 
     /// Puts every line into the spool before it is sent, so that a line survives this process from then on. Without a
@@ -174,6 +196,9 @@ impl Output for Http {
         {
             spool.push(lines.iter().map(|line| line.text.as_str()))?;
             // in the spool they count as delivered; what becomes of them there is counted apart
+            let since = self.posted.map_or(PACE, |posted| posted.elapsed());
+            thread::sleep(PACE.saturating_sub(since));
+            self.posted = Some(Instant::now());
             return if self.away() {
                 Ok(())
             } else {

@@ -11,6 +11,7 @@ mod spec;
 mod spool;
 mod stdout;
 mod syslog;
+mod trust;
 
 use std::io;
 
@@ -24,6 +25,7 @@ pub use spec::{Filter, Format, OUTPUTS, Spec, SpecError};
 pub use spool::Spool;
 pub use stdout::Stdout;
 pub use syslog::Syslog;
+pub use trust::trust;
 
 /// An alert as an output delivers it.
 #[derive(Clone, Debug)]

@@ -50,6 +50,7 @@ pub struct Spec {
     target: Target,
     keep_alive: bool,
     batch: usize,
+    ca: Option<String>,
     spool: Option<(String, u64)>,
 }
 
@@ -70,7 +71,7 @@ pub const OUTPUTS: &[(&str, &str)] = &[
     ("file:PATH", "appends to a file; reopened on SIGHUP"),
     (
         "http://…, https://…",
-        "POST requests; options batch=N, spool=DIR, spool_mib=N",
+        "POST requests; options batch=N, spool=DIR, spool_mib=N, ca=FILE (a private authority's certificates, PEM)",
     ),
     (
         "program:COMMAND",
@@ -130,6 +131,7 @@ impl FromStr for Spec {
             target,
             keep_alive: false,
             batch: 1,
+            ca: None,
             spool: None,
         };
         for option in options.split('&').filter(|option| !option.is_empty()) {
@@ -165,6 +167,7 @@ impl Spec {
             }
             "keep" if matches!(self.target, Target::Program(_)) => self.keep_alive = value == "yes",
             "batch" if matches!(self.target, Target::Http(_)) => self.batch = number()? as usize,
+            "ca" if matches!(self.target, Target::Http(_)) => self.ca = Some(value.to_owned()),
             "spool" if matches!(self.target, Target::Http(_)) => {
                 self.spool = Some((
                     value.to_owned(),
@@ -207,7 +210,8 @@ impl Spec {
                     _ => None,
                 };
                 let json = self.format.unwrap_or(format) == Format::Json;
-                Box::new(Http::new(url.clone(), self.batch, json, spool))
+                let http = Http::new(url.clone(), self.batch, json, spool);
+                Box::new(http.with_ca(self.ca.as_deref().map(Path::new))?)
             }
         })
     }
@@ -226,7 +230,7 @@ mod tests {
         assert_eq!(spec.filter.least, Some(Priority::Warning));
         assert_eq!(spec.filter.tags, ["T1", "T2"]);
         assert_eq!(spec.format, Some(Format::Text));
-        let spec: Spec = "http://127.0.0.1:2801/?a=b#batch=50&spool=/s&spool_mib=7"
+        let spec: Spec = "http://127.0.0.1:2801/?a=b#batch=50&spool=/s&spool_mib=7&ca=/ca.pem"
             .parse()
             .unwrap();
         assert_eq!(
@@ -234,6 +238,7 @@ mod tests {
             Target::Http("http://127.0.0.1:2801/?a=b".to_owned())
         );
         assert_eq!((spec.batch, spec.spool), (50, Some(("/s".to_owned(), 7))));
+        assert_eq!(spec.ca.as_deref(), Some("/ca.pem"));
         for (text, fault) in [
             ("kafka:x", "is no output"),
             ("file:", "needs something"),

@@ -89,3 +89,32 @@ fn upstream_rules_want_few_opens() {
             .all(|kind| filter.wants.iter().all(|want| want.kind != kind))
     );
 }
+
+#[test]
+fn rules_about_io_uring_want_no_opens_by_calls() {
+    let rule = "- rule: r\n  desc: d\n  output: o\n  priority: INFO\n  condition: evt.type = openat and evt.failed = false";
+    for (more, calls) in [
+        ("", true),
+        (" and vedette.io_uring = true", false),
+        (" and not vedette.io_uring = true", true),
+        (" and vedette.io_uring = false", true),
+    ] {
+        let rules = load(
+            &[("r".into(), format!("{rule}{more}\n"))],
+            &Options::default(),
+        );
+        let filter = Prefilter::new(&rules.enabled(), std::iter::empty());
+        // Requests to io_uring are told by type and outcome, without being asked for their path.
+        let want = filter
+            .wants
+            .iter()
+            .find(|want| want.kind.name() == "openat");
+        assert!(
+            want.is_some_and(|want| want.success && !want.failure),
+            "{more}"
+        );
+        let opens = filter.opens.as_ref().expect("nothing counts descriptors");
+        let class = Class(0b01 | Class::OPENED);
+        assert_eq!(opens.wants(class, b"/etc/hostname"), calls, "{more}");
+    }
+}

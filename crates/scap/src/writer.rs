@@ -4,7 +4,7 @@ use std::io::{self, BufWriter, Write};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use vedette_event::{EventFlags, RawEvent};
+use vedette_event::{EventFlags, RawEvent, Via};
 
 use crate::block::{self, FRAME, HEADER};
 use crate::encode;
@@ -303,7 +303,9 @@ impl<W: Write> Writer<W> {
         self.begin()?;
         // A reader sees by itself that what is known at the start is not for rules.
         self.leading = self.leading && tells_what_was_known(event.kind);
-        let flagged = !shown && !self.leading;
+        let hidden = !shown && !self.leading;
+        let uring = event.via == Via::IoUring;
+        let flagged = hidden || uring;
         let id = match (flagged, large) {
             (false, false) => block::EVENT_V2,
             (false, true) => block::EVENT_V2_LARGE,
@@ -314,7 +316,10 @@ impl<W: Write> Writer<W> {
         head[..2].copy_from_slice(&event.cpu.to_le_bytes());
         let mut at = 2;
         if flagged {
-            let flags = block::STATE_ONLY | if large { block::LARGE } else { 0 };
+            let flag = |set: bool, flag: u32| if set { flag } else { 0 };
+            let flags = flag(hidden, block::STATE_ONLY)
+                | flag(large, block::LARGE)
+                | flag(uring, block::IO_URING);
             head[2..6].copy_from_slice(&flags.to_le_bytes());
             at = 6;
         }

@@ -28,7 +28,8 @@ fn describe(item: &Item<'_>) -> String {
     };
     let params: Vec<_> = event.params().collect();
     let (ts, tid, cpu, kind) = (event.ts, event.tid, event.cpu, event.kind);
-    format!("{shown} {ts} {tid} {cpu} {kind:?} {params:?}")
+    let via = event.via;
+    format!("{shown} {ts} {tid} {cpu} {kind:?} {via:?} {params:?}")
 }
 
 fn rewrite(bytes: &[u8], options: Options, compression: Option<Compression>) -> Vec<u8> {

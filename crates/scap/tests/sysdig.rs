@@ -7,7 +7,7 @@ mod support;
 use std::path::Path;
 use std::process::Command;
 
-use vedette_event::{EventBuf, EventType};
+use vedette_event::{EventBuf, EventType, Via};
 use vedette_scap::{
     Compression, FdDetail, FdEntry, Group, Interface, InterfaceAddress, Item, MachineInfo,
     ProcessEntry, Reader, User, Writer,
@@ -133,7 +133,9 @@ fn small_capture(compression: Option<Compression>) -> Vec<u8> {
         put(&Item::Event(buf.event(0, ts * 1000, 77, 1)));
         buf.start(kind("SYSCALL_READ_X"));
         buf.push(&5i64.to_le_bytes()).push(b"hello");
-        put(&Item::Event(buf.event(0, ts * 1000 + 1, 77, 1)));
+        // The second as a request to io_uring, which our own mark says.
+        let via = if fd == 4 { Via::IoUring } else { Via::Call };
+        put(&Item::Event(buf.event(0, ts * 1000 + 1, 77, 1).by(via)));
     }
     writer.finish().expect("memory does not fail")
 }
@@ -157,6 +159,20 @@ fn sysdig_reads_a_small_capture() {
             ]
         );
     }
+}
+
+#[test]
+fn what_came_through_io_uring_is_told_from_calls_after_writing() {
+    let file = small_capture(None);
+    let mut reader =
+        Reader::with_options(file.as_slice(), vedette_scap::Options { convert: false });
+    let mut via = Vec::new();
+    while let Some(item) = reader.next().expect("a sound capture") {
+        if let Item::Event(event) = item {
+            via.push(event.via);
+        }
+    }
+    assert_eq!(via, [Via::Call, Via::Call, Via::Call, Via::IoUring]);
 }
 
 /// Every capture that `sysdig` reads in the original, it reads the same in our copy.

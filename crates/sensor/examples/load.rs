@@ -1,6 +1,7 @@
 //! Makes system calls of one kind at a fixed rate or flat out, and says how many: what `tools/bench-live` measures under.
 //!
-//! `load KIND RATE SECONDS`; a rate of 0 is flat out. Prints the number of system calls and the seconds they took.
+//! `load KIND RATE SECONDS`; a rate of 0 is flat out. Prints the number of system calls, the seconds they took, and the
+//! processor seconds of this process and its children.
 
 #![allow(
     clippy::print_stdout,
@@ -105,6 +106,21 @@ fn listen() -> std::net::SocketAddr {
     address
 }
 
+/// Processor seconds so far, of this process and of the children it waited for.
+fn processor_seconds() -> f64 {
+    let of = |who| {
+        let mut usage = std::mem::MaybeUninit::<libc::rusage>::zeroed();
+        // SAFETY: the pointer is to room for the structure, which zeroes fill validly.
+        let usage = unsafe {
+            libc::getrusage(who, usage.as_mut_ptr());
+            usage.assume_init()
+        };
+        let seconds = |time: libc::timeval| time.tv_sec as f64 + time.tv_usec as f64 / 1e6;
+        seconds(usage.ru_utime) + seconds(usage.ru_stime)
+    };
+    of(libc::RUSAGE_SELF) + of(libc::RUSAGE_CHILDREN)
+}
+
 fn main() {
     let args: Vec<String> = std::env::args().collect();
     let [_, kind, rate, seconds] = args.as_slice() else {
@@ -133,5 +149,9 @@ fn main() {
             }
         }
     }
-    println!("{calls} {}", begun.elapsed().as_secs_f64());
+    println!(
+        "{calls} {} {}",
+        begun.elapsed().as_secs_f64(),
+        processor_seconds()
+    );
 }

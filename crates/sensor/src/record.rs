@@ -1,6 +1,6 @@
 //! One record of the ring: the mirror of `struct header` in `bpf/include/record.h`.
 
-use vedette_event::{EventType, RawEvent};
+use vedette_event::{EventType, RawEvent, Via};
 
 /// Bytes before the length words.
 pub(crate) const HEADER_BYTES: usize = 24;
@@ -58,7 +58,11 @@ pub fn parse(bytes: &[u8], num: u64, epoch: u64) -> Option<(RawEvent<'_>, Origin
         data,
     )
     .ok()?;
-    Some((event, header.origin))
+    let via = match header.origin {
+        Origin::IoUring => Via::IoUring,
+        _ => Via::Call,
+    };
+    Some((event.by(via), header.origin))
 }
 
 fn header(head: &[u8]) -> Option<Header> {

@@ -1,9 +1,11 @@
 //! What all handlers share.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 
-use tokio::sync::{Semaphore, watch};
+use serde_json::Value as Json;
+use tokio::sync::{Semaphore, broadcast, watch};
 use vedette_event::Finding;
 use vedette_history::{History, State};
 
@@ -14,6 +16,8 @@ use crate::http::limits;
 use crate::log::Log;
 use crate::metrics::Metrics;
 use crate::notify::Notifier;
+use crate::respond::Contacts;
+use crate::respond::wire::Bundle;
 
 /// Says what would have stopped a finding; the detection rooms above implement it.
 pub trait Stops: Send + Sync {
@@ -91,12 +95,41 @@ pub(crate) struct Inner {
     pub(crate) streams: Mutex<HashMap<String, usize>>,
     /// When the server started.
     pub(crate) started: u64,
+    /// What agents take from here, until it changes.
+    pub(crate) bundle: Mutex<Option<Arc<Bundle>>>,
+    /// Agents that ask for orders.
+    pub(crate) contacts: Mutex<Contacts>,
+    /// Counts what agents may have to be told.
+    pub(crate) orders: watch::Sender<u64>,
+    /// Responses that changed, by finding, for streams.
+    pub(crate) responses: broadcast::Sender<(String, Json)>,
+    /// The server is ending; whoever waits comes to an end.
+    pub(crate) stopping: AtomicBool,
 }
 
 /// Large bodies at a time: with [`limits::INGEST_BYTES`] and what parsing them takes, some 200 MiB at the very most.
 const LARGE_AT_WORK: usize = 6;
 
+/// Changed responses that a stream may be behind with; people make them, one at a time.
+const RESPONSES_WAITING: usize = 256;
+
 impl Inner {
+    /// Has agents that wait look again.
+    pub(crate) fn news(&self) {
+        self.orders.send_modify(|count| *count += 1);
+    }
+
+    /// Ends whatever waits.
+    pub(crate) fn stop(&self) {
+        self.stopping.store(true, Relaxed);
+        self.news();
+    }
+
+    /// See [`Inner::stopping`].
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stopping.load(Relaxed)
+    }
+
     pub(crate) fn new(config: Config, parts: Parts) -> App {
         let last = watch::Sender::new(parts.history.sequence());
         Arc::new(Self {
@@ -117,6 +150,11 @@ impl Inner {
             last,
             streams: Mutex::default(),
             started: crate::clock::now(),
+            bundle: Mutex::default(),
+            contacts: Mutex::default(),
+            orders: watch::Sender::new(0),
+            responses: broadcast::Sender::new(RESPONSES_WAITING),
+            stopping: AtomicBool::new(false),
         })
     }
 }

@@ -27,6 +27,7 @@ mod people;
 mod policies;
 mod problem;
 mod queries;
+mod respond;
 mod serve;
 mod settings;
 mod setup;
@@ -41,6 +42,7 @@ pub use log::{Log, Sink};
 pub use nodes::{Heartbeat, enrol, record_heartbeat};
 pub use notify::target::{Network, NotANetwork, Targets};
 pub use openapi::document;
+pub use respond::wire::{Account, Aim, Bundle, Deed, Named, Order, Orders, Touched};
 pub use serve::{Server, ServerError};
 pub use setup::{FirstStart, first_start};
 

@@ -11,6 +11,7 @@ use axum::body::Body;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use hyper::body::Bytes;
 use serde_json::json;
+use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 use vedette_history::{Filter, Tail};
@@ -133,6 +134,7 @@ struct Task {
 impl Task {
     async fn run(mut self) {
         let mut news = self.seat.app.last.subscribe();
+        let mut responses = self.seat.app.responses.subscribe();
         // Says at once that the stream is there, and how soon to come back when it breaks.
         let hello = format!(
             "retry: 2000\nid: {}\nevent: hello\ndata: {{}}\n\n",
@@ -151,6 +153,12 @@ impl Task {
             }
             tokio::select! {
                 () = self.sender.closed() => return,
+                response = responses.recv() => match response {
+                    Ok((finding, response)) => if self.respond(finding, &response).await.is_err() { return },
+                    // what was missed stands on the finding's page
+                    Err(RecvError::Lagged(_)) => {}
+                    Err(RecvError::Closed) => return,
+                },
                 changed = timeout_at(pulse, news.changed()) => match changed {
                     Ok(Ok(())) => {}
                     Ok(Err(_)) => return,
@@ -173,6 +181,21 @@ impl Task {
 
     async fn send(&self, text: String) -> Result<(), ()> {
         self.sender.send(Bytes::from(text)).await.map_err(|_| ())
+    }
+
+    /// Tells that a response to a finding has changed, when this stream shows the finding.
+    async fn respond(&self, finding: String, response: &serde_json::Value) -> Result<(), ()> {
+        let Some(filter) = self.filter.clone() else {
+            return Ok(());
+        };
+        let app = Arc::clone(&self.seat.app);
+        let shown =
+            tokio::task::spawn_blocking(move || crate::respond::concerns(&app, &filter, &finding));
+        if shown.await.unwrap_or(false) {
+            self.send(format!("event: response\ndata: {response}\n\n"))
+                .await?;
+        }
+        Ok(())
     }
 
     /// Sends one piece of what came since.

@@ -16,7 +16,7 @@ use crate::problem::Problem;
 /// Collection of what nodes say, by name.
 const NODES: &str = "nodes";
 /// Nodes that there can be.
-const MAX_NODES: usize = 10_000;
+pub(crate) const MAX_NODES: usize = 10_000;
 /// Silence after which a node is called silent: four heartbeats.
 const SILENT: u64 = 60 * SECOND;
 /// Longest join token's life in days.
@@ -97,6 +97,10 @@ pub struct Heartbeat {
     pub lag_ms: u64,
     /// Records that wait in its spool.
     pub spooled: u64,
+    /// Version of the server's rules and policies that it works with; empty when it takes none.
+    pub bundle: String,
+    /// Why it does not work with a newer one, or leaves part of this one out.
+    pub bundle_problem: String,
     /// Further figures.
     pub more: Map<String, Json>,
 }
@@ -169,11 +173,19 @@ fn all(app: &App) -> Result<Vec<(String, Kept)>, Problem> {
     Ok(read.collect::<Result<_, vedette_history::Error>>()?)
 }
 
+/// When a node was heard last; `None` when it never was.
+pub(crate) fn last_seen(app: &App, node: &str) -> Result<Option<u64>, Problem> {
+    let document = app.state.get(NODES, node)?;
+    let kept: Option<Kept> = document.map(|document| document.read()).transpose()?;
+    Ok(kept.map(|kept| kept.last_seen))
+}
+
 /// How long a node counts as losing events after it lost some.
 const DROPPING: u64 = 10 * 60 * SECOND;
 
 fn list(call: &Call) -> Outcome {
     let now = clock::now();
+    let bundle = crate::library::bundle::version(&call.app)?;
     let nodes: Vec<Json> = all(&call.app)?
         .into_iter()
         .map(|(name, kept)| {
@@ -181,6 +193,7 @@ fn list(call: &Call) -> Outcome {
             out["name"] = json!(name);
             out["first_seen"] = json!(rfc3339(kept.first_seen));
             out["last_seen"] = json!(rfc3339(kept.last_seen));
+            out["bundle_current"] = json!(kept.said.bundle == bundle);
             out["silent"] = json!(now.saturating_sub(kept.last_seen) > SILENT);
             out["dropping"] =
                 json!(kept.lost_changed > 0 && now.saturating_sub(kept.lost_changed) < DROPPING);

@@ -13,9 +13,9 @@ use crate::http::route::{Gives, RESPONDER, Route, VIEWER};
 use crate::problem::Problem;
 
 /// Collection of policies, by name.
-const POLICIES: &str = "policies";
+pub(crate) const POLICIES: &str = "policies";
 /// Policies that there can be.
-const MAX_POLICIES: usize = 1_000;
+pub(crate) const MAX_POLICIES: usize = 1_000;
 /// Longest policy in bytes.
 const MAX_TEXT: usize = 256 * 1024;
 /// Versions that a history shows.
@@ -176,6 +176,7 @@ fn put(call: &Call) -> Outcome {
     };
     let entry = audit::entry(call, "policy.save", name, &json!({"note": policy.note}))?;
     call.app.state.apply(vec![change, entry])?;
+    crate::library::bundle::changed(&call.app);
     get(call)
 }
 
@@ -185,5 +186,6 @@ fn delete(call: &Call) -> Outcome {
     call.app
         .state
         .apply(vec![Change::delete(POLICIES, &document.key), entry])?;
+    crate::library::bundle::changed(&call.app);
     Reply::done()
 }

@@ -175,6 +175,7 @@ impl Server {
                 }
             });
         }
+        self.app.stop();
         let _ = ending.send(true);
         let all = u32::try_from(limits::CONNECTIONS).unwrap_or(u32::MAX);
         let _ = tokio::time::timeout(FAREWELL, room.acquire_many(all)).await;

@@ -243,6 +243,21 @@ fn answers_have_the_shapes_that_are_promised() {
         "/heartbeat",
         Some(json!({"version": "1", "drops": {"x": 1}})),
     );
+    run(&node, "get", "/orders", "/orders", None);
+    let kill = json!({"action": "kill_process"});
+    let respond = format!("/findings/{id}/respond");
+    run(c, "post", "/findings/{id}/respond", &respond, Some(kill));
+    let orders = run(&node, "get", "/orders", "/orders", None);
+    let account = json!({
+        "outcome": "withheld", "detail": "d", "processes": [{"pid": 7, "name": "n", "exe": "/n"}], "total": 1,
+    });
+    let path = format!(
+        "/orders/{}/account",
+        orders["orders"][0]["id"].as_str().unwrap()
+    );
+    run(&node, "post", "/orders/{id}/account", &path, Some(account));
+    let path = format!("/findings/{id}/responses");
+    run(c, "get", "/findings/{id}/responses", &path, None);
     run(c, "get", "/session", "/session", None);
     run(c, "get", "/session/methods", "/session/methods", None);
     run(

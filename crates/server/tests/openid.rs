@@ -205,7 +205,7 @@ fn people_of_the_provider_come_in_with_the_role_of_their_group() {
         .expect(401);
     // The role follows the groups at the next sign-in.
     let demoted = json!({"sub": "1", "preferred_username": "ana", "groups": []});
-    sign_in(&server, &issuer, &demoted, |path| path).expect(303);
+    sign_in(&server, &issuer, &demoted, |path| path).expect(403);
     assert!(
         issuer
             .provider

@@ -5,8 +5,7 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 
 use crate::sock::{
-    Interfaces, Sock, TupleV4, TupleV6, write_unix, write_v4_server, write_v4_tuple,
-    write_v6_server, write_v6_tuple,
+    Interfaces, Sock, write_unix, write_v4_server, write_v4_tuple, write_v6_server, write_v6_tuple,
 };
 use crate::wire::l4;
 
@@ -241,24 +240,6 @@ impl Fd {
         }
     }
 
-    pub(crate) fn v4_tuple(&self) -> TupleV4 {
-        TupleV4 {
-            source: self.sock.v4_source(),
-            destination: self.sock.v4_destination(),
-            source_port: self.sock.v4_source_port(),
-            destination_port: self.sock.v4_destination_port(),
-        }
-    }
-
-    pub(crate) fn v6_tuple(&self) -> TupleV6 {
-        TupleV6 {
-            source: self.sock.v6_source(),
-            destination: self.sock.v6_destination(),
-            source_port: self.sock.v6_source_port(),
-            destination_port: self.sock.v6_destination_port(),
-        }
-    }
-
     /// Fills in the address that a connection does not show.
     pub(crate) fn complete(&mut self, interfaces: &Interfaces) {
         match self.kind {
@@ -271,7 +252,7 @@ impl Fd {
     /// Makes the name say the addresses.
     pub(crate) fn name_after_addresses(&mut self) {
         self.name.clear();
-        let (v4, v6) = (self.v4_tuple(), self.v6_tuple());
+        let (v4, v6) = (self.sock.tuple::<4>(), self.sock.tuple::<16>());
         match self.kind {
             Kind::V4 => write_v4_tuple(&mut self.name, &v4),
             Kind::V6 => write_v6_tuple(&mut self.name, &v6),

@@ -120,6 +120,9 @@ fields! {
         FsPathName "fs.path.name" FsPathNameraw "fs.path.nameraw" FsPathSource "fs.path.source"
         FsPathSourceraw "fs.path.sourceraw" FsPathTarget "fs.path.target" FsPathTargetraw "fs.path.targetraw"
     }
+    Vedette {
+        IoUring "vedette.io_uring"
+    }
     Container {
         ContainerId "container.id" ContainerFullId "container.full_id"
         ContainerName "container.name" ContainerImage "container.image" ContainerImageId "container.image.id"
@@ -178,7 +181,15 @@ mod tests {
         for class in vedette_event::classes() {
             if !matches!(
                 class.name,
-                "evt" | "process" | "user" | "group" | "fd" | "fdlist" | "fs.path" | "container"
+                "evt"
+                    | "process"
+                    | "user"
+                    | "group"
+                    | "fd"
+                    | "fdlist"
+                    | "fs.path"
+                    | "container"
+                    | "vedette"
             ) {
                 continue;
             }

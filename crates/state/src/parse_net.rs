@@ -129,11 +129,11 @@ impl State {
             let changed = match tuple.unmapped() {
                 Tuple::V4(tuple) => {
                     fd.kind = Kind::V4;
-                    fd.sock.update_v4(true, &tuple, true)
+                    fd.sock.update(true, &tuple, true)
                 }
                 Tuple::V6(tuple) => {
                     fd.kind = Kind::V6;
-                    fd.sock.update_v6(true, &tuple, true)
+                    fd.sock.update(true, &tuple, true)
                 }
                 Tuple::Unix {
                     source,
@@ -182,11 +182,11 @@ impl State {
         let entry = self.new_fd(kind, |fd| {
             match tuple.unmapped() {
                 Tuple::V4(tuple) => {
-                    fd.sock.update_v4(false, &tuple, false);
+                    fd.sock.update(false, &tuple, false);
                     fd.sock.set_v4_l4(l4::TCP);
                 }
                 Tuple::V6(tuple) => {
-                    fd.sock.update_v6(false, &tuple, false);
+                    fd.sock.update(false, &tuple, false);
                     fd.sock.set_v6_l4(l4::TCP);
                 }
                 Tuple::Unix {
@@ -306,9 +306,9 @@ impl State {
                         fd.sock.set_v4_l4(fd.sock.v4_server_l4());
                     }
                     fd.kind = Kind::V4;
-                    fd.sock.update_v4(true, &tuple, false)
+                    fd.sock.update(true, &tuple, false)
                 }
-                Tuple::V6(tuple) => fd.sock.update_v6(fd.kind == Kind::V6, &tuple, false),
+                Tuple::V6(tuple) => fd.sock.update(fd.kind == Kind::V6, &tuple, false),
                 Tuple::Unix {
                     source,
                     destination,

@@ -25,10 +25,13 @@ impl Default for Sock {
 }
 
 macro_rules! u16_at {
-    ($get:ident, $set:ident, $at:literal) => {
+    ($get:ident, $at:literal) => {
         pub(crate) fn $get(&self) -> u16 {
             u16::from_le_bytes([self.0[$at], self.0[$at + 1]])
         }
+    };
+    ($get:ident, $set:ident, $at:literal) => {
+        u16_at!($get, $at);
         pub(crate) fn $set(&mut self, value: u16) {
             self.0[$at..$at + 2].copy_from_slice(&value.to_le_bytes());
         }
@@ -62,13 +65,13 @@ macro_rules! u8_at {
 impl Sock {
     bytes_at!(v4_source, set_v4_source, 0, 4);
     bytes_at!(v4_destination, set_v4_destination, 4, 4);
-    u16_at!(v4_source_port, set_v4_source_port, 8);
-    u16_at!(v4_destination_port, set_v4_destination_port, 10);
+    u16_at!(v4_source_port, 8);
+    u16_at!(v4_destination_port, 10);
     u8_at!(v4_l4, set_v4_l4, 12);
     bytes_at!(v6_source, set_v6_source, 0, 16);
     bytes_at!(v6_destination, set_v6_destination, 16, 16);
-    u16_at!(v6_source_port, set_v6_source_port, 32);
-    u16_at!(v6_destination_port, set_v6_destination_port, 34);
+    u16_at!(v6_source_port, 32);
+    u16_at!(v6_destination_port, 34);
     u8_at!(v6_l4, set_v6_l4, 36);
     u16_at!(v4_server_port, set_v4_server_port, 4);
     u8_at!(v4_server_l4, set_v4_server_l4, 6);
@@ -77,109 +80,79 @@ impl Sock {
     bytes_at!(unix_source, set_unix_source, 0, 8);
     bytes_at!(unix_destination, set_unix_destination, 8, 8);
 
-    /// Takes over an IPv4 tuple unless the descriptor already has it, in either direction. The destination is only
-    /// filled when it is still empty, or when `overwrite` says so. True when anything changed.
-    pub(crate) fn update_v4(
-        &mut self,
-        is_connection: bool,
-        tuple: &TupleV4,
-        overwrite: bool,
-    ) -> bool {
-        let old = TupleV4 {
-            source: self.v4_source(),
-            destination: self.v4_destination(),
-            source_port: self.v4_source_port(),
-            destination_port: self.v4_destination_port(),
+    /// The connection, with addresses of `N` bytes.
+    pub(crate) fn tuple<const N: usize>(&self) -> Connection<N> {
+        let port = |at: usize| u16::from_le_bytes([self.0[at], self.0[at + 1]]);
+        let mut out = Connection {
+            source: [0; N],
+            destination: [0; N],
+            source_port: port(2 * N),
+            destination_port: port(2 * N + 2),
         };
-        if is_connection && (old == *tuple || old == tuple.reversed()) {
-            return false;
-        }
-        let mut changed = false;
-        if old.source != tuple.source {
-            self.set_v4_source(tuple.source);
-            changed = true;
-        }
-        if old.source_port != tuple.source_port {
-            self.set_v4_source_port(tuple.source_port);
-            changed = true;
-        }
-        if old.destination == [0; 4] || overwrite && old.destination != tuple.destination {
-            self.set_v4_destination(tuple.destination);
-            changed = true;
-        }
-        if old.destination_port == 0 || overwrite && old.destination_port != tuple.destination_port
-        {
-            self.set_v4_destination_port(tuple.destination_port);
-            changed = true;
-        }
-        changed
+        out.source.copy_from_slice(&self.0[..N]);
+        out.destination.copy_from_slice(&self.0[N..2 * N]);
+        out
     }
 
-    /// The same for IPv6.
-    pub(crate) fn update_v6(
+    /// Sets the connection and leaves the protocol.
+    pub(crate) fn set_tuple<const N: usize>(&mut self, tuple: &Connection<N>) {
+        self.0[..N].copy_from_slice(&tuple.source);
+        self.0[N..2 * N].copy_from_slice(&tuple.destination);
+        self.0[2 * N..2 * N + 2].copy_from_slice(&tuple.source_port.to_le_bytes());
+        self.0[2 * N + 2..2 * N + 4].copy_from_slice(&tuple.destination_port.to_le_bytes());
+    }
+
+    /// Takes over a tuple unless the descriptor already has it, in either direction. The destination is only filled when
+    /// it is still empty, or when `overwrite` says so. True when anything changed.
+    pub(crate) fn update<const N: usize>(
         &mut self,
         is_connection: bool,
-        tuple: &TupleV6,
+        tuple: &Connection<N>,
         overwrite: bool,
     ) -> bool {
-        let old = TupleV6 {
-            source: self.v6_source(),
-            destination: self.v6_destination(),
-            source_port: self.v6_source_port(),
-            destination_port: self.v6_destination_port(),
-        };
-        if is_connection && (old == *tuple || old == tuple.reversed()) {
+        let mut now = self.tuple::<N>();
+        if is_connection && (now == *tuple || now == tuple.reversed()) {
             return false;
         }
-        let mut changed = false;
-        if old.source != tuple.source {
-            self.set_v6_source(tuple.source);
+        let mut changed = now.source != tuple.source || now.source_port != tuple.source_port;
+        now.source = tuple.source;
+        now.source_port = tuple.source_port;
+        if now.destination == [0; N] || overwrite && now.destination != tuple.destination {
+            now.destination = tuple.destination;
             changed = true;
         }
-        if old.source_port != tuple.source_port {
-            self.set_v6_source_port(tuple.source_port);
-            changed = true;
-        }
-        if old.destination == [0; 16] || overwrite && old.destination != tuple.destination {
-            self.set_v6_destination(tuple.destination);
-            changed = true;
-        }
-        if old.destination_port == 0 || overwrite && old.destination_port != tuple.destination_port
+        if now.destination_port == 0 || overwrite && now.destination_port != tuple.destination_port
         {
-            self.set_v6_destination_port(tuple.destination_port);
+            now.destination_port = tuple.destination_port;
             changed = true;
         }
+        self.set_tuple(&now);
         changed
     }
 
     /// Exchanges source and destination of a connection.
     pub(crate) fn swap(&mut self, v6: bool) {
         if v6 {
-            let (address, port) = (self.v6_source(), self.v6_source_port());
-            self.set_v6_source(self.v6_destination());
-            self.set_v6_source_port(self.v6_destination_port());
-            self.set_v6_destination(address);
-            self.set_v6_destination_port(port);
+            self.set_tuple(&self.tuple::<16>().reversed());
         } else {
-            let (address, port) = (self.v4_source(), self.v4_source_port());
-            self.set_v4_source(self.v4_destination());
-            self.set_v4_source_port(self.v4_destination_port());
-            self.set_v4_destination(address);
-            self.set_v4_destination_port(port);
+            self.set_tuple(&self.tuple::<4>().reversed());
         }
     }
 }
 
-/// An IPv4 connection.
+/// A connection between addresses of `N` bytes: 4 of IPv4, 16 of IPv6.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct TupleV4 {
-    pub(crate) source: [u8; 4],
-    pub(crate) destination: [u8; 4],
+pub(crate) struct Connection<const N: usize> {
+    pub(crate) source: [u8; N],
+    pub(crate) destination: [u8; N],
     pub(crate) source_port: u16,
     pub(crate) destination_port: u16,
 }
 
-impl TupleV4 {
+pub(crate) type TupleV4 = Connection<4>;
+pub(crate) type TupleV6 = Connection<16>;
+
+impl<const N: usize> Connection<N> {
     fn reversed(&self) -> Self {
         Self {
             source: self.destination,
@@ -188,29 +161,11 @@ impl TupleV4 {
             destination_port: self.source_port,
         }
     }
-}
-
-/// An IPv6 connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct TupleV6 {
-    pub(crate) source: [u8; 16],
-    pub(crate) destination: [u8; 16],
-    pub(crate) source_port: u16,
-    pub(crate) destination_port: u16,
 }
 
 impl TupleV6 {
-    fn reversed(&self) -> Self {
-        Self {
-            source: self.destination,
-            destination: self.source,
-            source_port: self.destination_port,
-            destination_port: self.source_port,
-        }
-    }
-
     /// The IPv4 tuple inside, when both addresses are mapped ones.
-    fn mapped(&self) -> Option<TupleV4> {
+    pub(crate) fn mapped(&self) -> Option<TupleV4> {
         (is_mapped(&self.source) && is_mapped(&self.destination)).then(|| TupleV4 {
             source: last4(&self.source),
             destination: last4(&self.destination),

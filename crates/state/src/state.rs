@@ -9,7 +9,7 @@ use crate::container_info::Info;
 use crate::containers::{Containers, id_of};
 use crate::fd::Kind;
 use crate::path::concatenate;
-use crate::sock::{Interfaces, is_mapped, last4};
+use crate::sock::{Connection, Interfaces};
 use crate::stats::Stats;
 use crate::text::{List, empty};
 use crate::thread::{Shared, Thread, set_shared};
@@ -209,10 +209,12 @@ impl State {
                 l4proto,
             } => {
                 fd.kind = Kind::V4;
-                fd.sock.set_v4_source(sip);
-                fd.sock.set_v4_destination(dip);
-                fd.sock.set_v4_source_port(sport);
-                fd.sock.set_v4_destination_port(dport);
+                fd.sock.set_tuple(&Connection {
+                    source: sip,
+                    destination: dip,
+                    source_port: sport,
+                    destination_port: dport,
+                });
                 fd.sock.set_v4_l4(l4proto);
                 fd.connected = l4proto == l4::TCP;
                 fd.name_after_addresses();
@@ -224,19 +226,19 @@ impl State {
                 dport,
                 l4proto,
             } => {
-                if is_mapped(&sip) && is_mapped(&dip) {
+                let tuple = Connection {
+                    source: sip,
+                    destination: dip,
+                    source_port: sport,
+                    destination_port: dport,
+                };
+                if let Some(tuple) = tuple.mapped() {
                     fd.kind = Kind::V4;
-                    fd.sock.set_v4_source(last4(&sip));
-                    fd.sock.set_v4_destination(last4(&dip));
-                    fd.sock.set_v4_source_port(sport);
-                    fd.sock.set_v4_destination_port(dport);
+                    fd.sock.set_tuple(&tuple);
                     fd.sock.set_v4_l4(l4proto);
                 } else {
                     fd.kind = Kind::V6;
-                    fd.sock.set_v6_source(sip);
-                    fd.sock.set_v6_destination(dip);
-                    fd.sock.set_v6_source_port(sport);
-                    fd.sock.set_v6_destination_port(dport);
+                    fd.sock.set_tuple(&tuple);
                     fd.sock.set_v6_l4(l4proto);
                 }
                 fd.connected = l4proto == l4::TCP;

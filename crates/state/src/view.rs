@@ -1,8 +1,10 @@
 //! One event in its context, ready to be asked for fields.
 
-use vedette_event::{EventType, Extract, Extracted, FieldRef, RawEvent, StateKey, Value, Values};
+use vedette_event::{
+    EventType, Extract, Extracted, FieldRef, RawEvent, StateKey, Value, Values, Via,
+};
 
-use crate::fields::{Field, field};
+use crate::fields::{Field, Vedette, field};
 use crate::state::State;
 
 /// An event and what the state says about it. Good until the next [`State::apply`].
@@ -85,6 +87,7 @@ impl Extract for View<'_> {
             Some(Field::Descriptor(which)) => self.descriptor(which, &request.arg, room),
             Some(Field::DescriptorList(which)) => self.descriptor_list(which, room),
             Some(Field::FilePath(which)) => self.file_path(which, room),
+            Some(Field::Vedette(Vedette::IoUring)) => boolean(self.event.via == Via::IoUring),
             Some(Field::Container(which)) => self.container(which, &request.arg, room),
             None => Extracted::Missing,
         }

@@ -1,6 +1,6 @@
 //! Measures the store on a made-up cluster's fortnight: ingest, size, memory, and the questions that screens ask.
 //!
-//! `measure DIR RECORDS [ACTIVITY_PERMILLE]` fills the store in DIR unless it holds as many records already, then asks
+//! `measure DIR RECORDS [ACTIVITY_PERMILLE [END_SECONDS]]` fills the store in DIR unless it holds as many records already, then asks
 //! each question 20 times. Lines are `name<TAB>value`; `tools/bench-store` starts it and says what is beyond its bar.
 
 #![allow(
@@ -18,7 +18,7 @@ use vedette_history::{
 use vedette_store::Store;
 use vedette_testkit::history::{Plan, records};
 
-/// 2026-01-15T00:00:00Z: when the fortnight ends.
+/// 2026-01-15T00:00:00Z: when the fortnight ends, unless another second is named.
 const END: u64 = 1_768_435_200_000_000_000;
 const HOUR: u64 = 3_600_000_000_000;
 /// Records of an append: what an agent sends at once under load.
@@ -43,12 +43,15 @@ fn main() {
     let dir = Path::new(&arguments[1]);
     let count: u64 = arguments[2].parse().unwrap();
     let permille: u64 = arguments.get(3).map_or(0, |text| text.parse().unwrap());
+    let end = arguments
+        .get(4)
+        .map_or(END, |text| text.parse::<u64>().unwrap() * 1_000_000_000);
     let begin = Instant::now();
     let store = Store::open(dir).unwrap();
     println!("open ms\t{}", begin.elapsed().as_millis());
     let stats = store.stats().unwrap();
     if stats.findings.rows + stats.activity.rows < count {
-        fill(&store, count, permille);
+        fill(&store, count, permille, end);
     }
     store.flush().unwrap();
     let stats = store.stats().unwrap();
@@ -58,20 +61,20 @@ fn main() {
     println!("bytes per record\t{:.1}", bytes as f64 / rows as f64);
     println!("rss after ingest MiB\t{}", status("VmRSS:") / 1024);
     if stats.findings.rows > 0 {
-        findings(&store);
+        findings(&store, end);
     }
     if stats.activity.rows > 0 {
-        activity(&store);
+        activity(&store, end);
     }
     println!("rss at the end MiB\t{}", status("VmRSS:") / 1024);
     println!("rss at most MiB\t{}", status("VmHWM:") / 1024);
 }
 
 /// Makes records in one thread and appends them from two others, as a server does with several agents.
-fn fill(store: &Store, count: u64, permille: u64) {
+fn fill(store: &Store, count: u64, permille: u64, end: u64) {
     let plan = Plan {
         activity_permille: permille,
-        ..Plan::fortnight(count, END)
+        ..Plan::fortnight(count, end)
     };
     let begin = Instant::now();
     let (send, receive) = std::sync::mpsc::sync_channel(4);
@@ -153,10 +156,10 @@ fn median(name: &str, mut ask: impl FnMut() -> u64) {
     );
 }
 
-fn findings(store: &Store) {
+fn findings(store: &Store, end: u64) {
     let fortnight = TimeRange {
-        from: END - 14 * 24 * HOUR,
-        to: END,
+        from: end - 14 * 24 * HOUR,
+        to: end,
     };
     let parse = |text: &str| Filter::parse(text).unwrap();
     let all = Filter::all();
@@ -167,8 +170,8 @@ fn findings(store: &Store) {
     });
     median("Insights, 3 hours", || {
         let range = TimeRange {
-            from: END - 3 * HOUR,
-            to: END,
+            from: end - 3 * HOUR,
+            to: end,
         };
         let (places, _) = store.places(range, &all).unwrap();
         tree(View::Kubernetes, &places).counts.total()
@@ -238,10 +241,10 @@ fn findings(store: &Store) {
     });
 }
 
-fn activity(store: &Store) {
+fn activity(store: &Store, end: u64) {
     let range = TimeRange {
-        from: END - 14 * 24 * HOUR,
-        to: END,
+        from: end - 14 * 24 * HOUR,
+        to: end,
     };
     let filter = Filter::parse("kind = command and k8s.ns.name = team-03").unwrap();
     median("activity first page", || {
@@ -261,8 +264,8 @@ fn activity(store: &Store) {
     });
     median("sessions of a day", || {
         let range = TimeRange {
-            from: END - 24 * HOUR,
-            to: END,
+            from: end - 24 * HOUR,
+            to: end,
         };
         store.sessions(range, &Filter::all(), 50).unwrap().len() as u64
     });

@@ -5,7 +5,9 @@ use std::fmt::Write as _;
 use std::net::IpAddr;
 
 use vedette_event::boot::ProcessEntry;
-use vedette_event::{EventBuf, EventFlags, EventInfo, EventType, ParamInfo, ParamType, RawEvent};
+use vedette_event::{
+    EventBuf, EventFlags, EventInfo, EventType, ParamInfo, ParamType, RawEvent, Via,
+};
 
 use crate::words;
 
@@ -79,6 +81,7 @@ pub struct Step {
     num: u64,
     tid: i64,
     buf: EventBuf,
+    via: Via,
     /// Line of the script it stands on, from 1.
     pub line: usize,
 }
@@ -88,6 +91,7 @@ impl Step {
     pub fn event(&self) -> RawEvent<'_> {
         self.buf
             .event(self.num, FIRST_TIME + self.num * STEP_TIME, self.tid, 0)
+            .by(self.via)
     }
 }
 
@@ -144,7 +148,8 @@ pub fn parse(text: &str, flag: FlagValue<'_>) -> Result<Script, ScriptError> {
         match head {
             [word, name] if word == "container" => {
                 let id = container_id(name);
-                script.push_step(index + 1, -1, container_event(name, &id, &keys));
+                let buf = container_event(name, &id, &keys);
+                script.push_step(index + 1, -1, buf, Via::Call);
                 containers.insert(name.clone(), id);
             }
             [word, pid, comm] if word == "process" => {
@@ -161,8 +166,9 @@ pub fn parse(text: &str, flag: FlagValue<'_>) -> Result<Script, ScriptError> {
                     ))
                 })?;
                 let process = script.processes.iter().find(|process| process.pid == pid);
+                let via = via(keys.remove("via")).map_err(fail)?;
                 let buf = event(process, name, &keys, flag).map_err(fail)?;
-                script.push_step(index + 1, pid, buf);
+                script.push_step(index + 1, pid, buf, via);
             }
             _ => return Err(fail("expected an event: PID NAME key=value…".to_owned())),
         }
@@ -171,13 +177,23 @@ pub fn parse(text: &str, flag: FlagValue<'_>) -> Result<Script, ScriptError> {
 }
 
 impl Script {
-    fn push_step(&mut self, line: usize, tid: i64, buf: EventBuf) {
+    fn push_step(&mut self, line: usize, tid: i64, buf: EventBuf, via: Via) {
         self.steps.push(Step {
             num: self.steps.len() as u64 + 1,
             tid,
             buf,
+            via,
             line,
         });
+    }
+}
+
+/// Which way an operation came.
+fn via(given: Option<&str>) -> Result<Via, String> {
+    match given {
+        None => Ok(Via::Call),
+        Some("io_uring") => Ok(Via::IoUring),
+        Some(other) => Err(format!("via: expected io_uring, found `{other}`")),
     }
 }
 
@@ -535,7 +551,7 @@ mod tests {
     #[test]
     fn parameters_get_the_bytes_of_their_types() {
         let script = read(
-            "container web image=a/b:1\nprocess 200 sh in=web\n200 openat fd=3 name=/x flags=O_RDONLY\n\
+            "container web image=a/b:1\nprocess 200 sh in=web\n200 openat fd=3 name=/x flags=O_RDONLY via=io_uring\n\
              200 connect tuple=10.0.0.1:1->8.8.8.8:443\n200 execve comm=id args=\"-u root\"",
         )
         .unwrap();
@@ -546,6 +562,8 @@ mod tests {
         assert_eq!(open.signed(at("fd")), Some(3));
         assert_eq!(open.text(at("name")), Some(&b"/x"[..]));
         assert_eq!(open.unsigned(at("flags")), Some(1));
+        assert_eq!(open.via, Via::IoUring);
+        assert_eq!(script.steps[2].event().via, Via::Call);
         let connect = script.steps[2].event();
         let tuple = connect
             .param(connect.param_index("tuple").unwrap())
@@ -564,6 +582,7 @@ mod tests {
         for (text, fault) in [
             ("200 opennat fd=3", "no event `opennat`"),
             ("200 openat file=3", "no parameter `file`"),
+            ("200 openat via=ioctl", "expected io_uring"),
             ("200 openat flags=O_NO", "neither a number nor a known flag"),
             ("process x sh", "is no process id"),
             ("process 2 sh in=web", "no container `web`"),

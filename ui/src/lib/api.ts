@@ -11,6 +11,7 @@ import type {
   Backtest,
   Change,
   Channel,
+  Deed,
   Diagnostic,
   ExceptionProposal,
   FacetAnswer,
@@ -22,6 +23,7 @@ import type {
   Overview,
   Page,
   Policy,
+  Response,
   Rule,
   RuleItem,
   SavedQuery,
@@ -54,6 +56,8 @@ export const findings = (q: FindingsQuery, signal?: Signal) => get<Page<FindingI
 export const finding = (id: string, signal?: Signal) => get<Finding>(`/findings/${part(id)}`, signal);
 export const setStatus = (id: string, status?: Status, note?: string) =>
   request<unknown>("PATCH", `/findings/${part(id)}`, { ...(status ? { status } : {}), ...(note ? { note } : {}) });
+export const respond = (id: string, action: Deed, rehearsal?: string) => request<Response>("POST", `/findings/${part(id)}/respond`, { action, ...(rehearsal ? { rehearsal } : {}) });
+export const responses = (id: string, signal?: Signal) => get<Response[]>(`/findings/${part(id)}/responses`, signal);
 export const histogram = (filter: string, range: Range, buckets: number, signal?: Signal) =>
   get<Histogram>(`/findings/histogram${query({ filter, ...range, buckets })}`, signal);
 export const exportUrl = (format: string, filter: string, range: Range): string =>

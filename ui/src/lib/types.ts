@@ -97,6 +97,35 @@ export interface Finding extends FindingItem {
   stops: Stop[];
   /** Whether the rule is in the library. */
   rule_known: boolean;
+  respond: Offer;
+}
+
+/** What a person can have an agent do. */
+export type Deed = "pause_container" | "resume_container" | "kill_process" | "stop_container" | "kill_container";
+
+/** What a person had an agent do, or only say. */
+export interface Response {
+  id: string;
+  finding: string;
+  action: Deed;
+  dry_run: boolean;
+  by: string;
+  at: string;
+  state: "waiting" | "fetched" | "answered" | "not_fetched" | "unanswered";
+  outcome: Action["outcome"] | null;
+  detail: string | null;
+  /** The first processes that it reached, or would reach. */
+  processes: { pid: number; name: string; exe: string }[];
+  total: number;
+  answered: string | null;
+}
+
+export interface Offer {
+  /** Why no agent can act, when none can. */
+  unreachable: string | null;
+  actions: { action: Deed; impossible: string | null }[];
+  /** Oldest first. */
+  responses: Response[];
 }
 
 export interface Bucket extends Counts {
@@ -299,6 +328,10 @@ export interface NodeStatus {
   kernel: string;
   tier: string;
   canary: string;
+  /** Version of the server's rules and policies that it works with; empty when it takes none. */
+  bundle: string;
+  bundle_problem: string;
+  bundle_current: boolean;
   state: string;
   events: number;
   drops: Record<string, number>;

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::behaviour::{Behaviour, Factor};
-use super::usage::Word;
+use super::usage::{Use, Word};
 use super::{Model, Profile};
 use crate::time::{SECOND, to_rfc3339_millis};
 
@@ -66,24 +66,21 @@ impl Model {
         bits: f64,
         now: u64,
     ) -> Cause {
-        let principal = self.principals.get(&behaviour.principal);
-        let peers = self.groups.get(&behaviour.peers);
+        let principal = self.habits.principal(&behaviour.principal);
+        let peers = self.habits.group(&behaviour.peers);
+        let name = self.habits.find(value);
+        let used = |profile: Option<&Profile>| -> Option<Use> {
+            profile?.usage(factor)?.get(name?).copied()
+        };
         let word = |profile: Option<&Profile>| {
-            profile
-                .and_then(|profile| profile.usage(factor)?.get(value))
+            used(profile)
                 .map_or(Word::Unseen, |known| known.word(now))
                 .name()
         };
-        let last = principal
-            .and_then(|profile| profile.usage(factor)?.get(value))
-            .map(super::usage::Use::last);
+        let last = used(principal).map(|known| known.last());
         let usual = |profile: Option<&Profile>| -> Vec<String> {
             profile
-                .and_then(|profile| profile.usage(factor))
-                .map(|usage| {
-                    let usual = usage.usual(now, USUAL).into_iter();
-                    usual.map(str::to_owned).collect()
-                })
+                .map(|profile| self.habits.usual(profile, factor, now, USUAL))
                 .unwrap_or_default()
         };
         let mut shown = Vec::new();
@@ -99,7 +96,7 @@ impl Model {
             bits,
             principal: word(principal),
             peers: word(peers),
-            cluster: word(Some(&self.all)),
+            cluster: word(Some(self.habits.all())),
             last,
             usual: shown,
         }

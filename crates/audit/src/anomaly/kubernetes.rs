@@ -3,8 +3,8 @@
 use super::behaviour::{Behaviour, Factor, Gate, client, network};
 use crate::findings::SystemActor;
 use crate::findings::facts::{
-    Call, WORKLOADS, containers, image_prefix, is_privileged, peer, pod_spec, result, touches,
-    writable_sensitive_mount,
+    Call, WORKLOADS, containers, has_sensitive_mount, image_prefix, is_privileged, peer, pod_spec,
+    result, touches,
 };
 use crate::json::Json;
 
@@ -278,7 +278,7 @@ fn workload(
             factors.push((Factor::Image, image));
         }
     }
-    let mount = writable_sensitive_mount(spec, |_| None).is_some();
+    let mount = has_sensitive_mount(spec);
     if privileged || mount {
         scope.push(("a way to the node", bits::NODE));
     }

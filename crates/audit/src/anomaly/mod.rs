@@ -15,9 +15,9 @@ mod behaviour;
 mod budget;
 mod explain;
 mod kubernetes;
+mod names;
+mod profile;
 mod usage;
-
-use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
@@ -27,17 +27,8 @@ use crate::time::SECOND;
 use behaviour::{Behaviour, Factor, behaviour};
 use budget::Budget;
 pub use explain::{Anomaly, Cause};
+use profile::{Habits, Profile};
 use usage::{DAY, Usage};
-
-/// Principals and groups that have habits of their own; beyond, those that were quiet longest are forgotten, and their
-/// group stands in for them.
-const MAX_PROFILES: usize = 20_000;
-
-/// Values that are held of all principals and groups together: about 100 bytes each, so some 30 MB.
-const MAX_ENTRIES: usize = 250_000;
-
-/// Values of a factor that are held of a principal, of a group, and of the cluster.
-const MAX_VALUES: [usize; 3] = [64, 256, 4096];
 
 /// Most bits that one factor may add: nothing that a single oddity says should carry a finding alone.
 const CAP: f64 = 12.0;
@@ -93,33 +84,6 @@ impl Default for Settings {
     }
 }
 
-/// Habits of one principal, one group, or the cluster.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-struct Profile {
-    usages: Vec<Usage>,
-    last: u64,
-}
-
-impl Profile {
-    fn usage(&self, factor: Factor) -> Option<&Usage> {
-        self.usages.get(factor as usize)
-    }
-
-    fn note(&mut self, factor: Factor, value: &str, now: u64, most: usize) -> usize {
-        if self.usages.len() <= factor as usize {
-            self.usages.resize_with(factor as usize + 1, Usage::default);
-        }
-        self.last = self.last.max(now);
-        self.usages
-            .get_mut(factor as usize)
-            .map_or(0, |usage| usage.note(value, now, most))
-    }
-
-    fn entries(&self) -> usize {
-        self.usages.iter().map(Usage::len).sum()
-    }
-}
-
 /// A told behaviour that is not learnt for now.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Held {
@@ -133,10 +97,7 @@ struct Held {
 pub struct Model {
     settings: Settings,
     began: Option<u64>,
-    principals: BTreeMap<String, Profile>,
-    groups: BTreeMap<String, Profile>,
-    all: Profile,
-    entries: usize,
+    habits: Habits,
     founded: Memory<(String, u64)>,
     sessions: Memory<f64>,
     held: Memory<Held>,
@@ -151,10 +112,7 @@ impl Model {
         Self {
             settings,
             began: None,
-            principals: BTreeMap::new(),
-            groups: BTreeMap::new(),
-            all: Profile::default(),
-            entries: 0,
+            habits: Habits::default(),
             founded: Memory::new(MAX_FOUNDED),
             sessions: Memory::new(MAX_SESSIONS),
             held: Memory::new(MAX_HELD),
@@ -176,7 +134,7 @@ impl Model {
 
     /// Principals and groups with habits of their own.
     pub fn profiles(&self) -> usize {
-        self.principals.len() + self.groups.len()
+        self.habits.profiles()
     }
 
     /// Sessions of sensitive calls that were scored.
@@ -207,11 +165,11 @@ impl Model {
         let told = anomaly.is_some();
         let trusted = behaviour.trusted && !listed;
         if trusted && (!told || self.came_back(&behaviour, now)) {
-            self.learn(&behaviour, now);
+            self.habits.learn(&behaviour, now);
         }
         if let Some(namespace) = &behaviour.founds {
             self.founded
-                .insert(namespace.clone(), (behaviour.principal.clone(), now));
+                .insert(namespace, (behaviour.principal.clone(), now));
         }
         anomaly
     }
@@ -229,18 +187,12 @@ impl Model {
         }
     }
 
-    /// Probability of a value for this principal, other principals standing in as far as he has no habits.
-    fn probability(&self, behaviour: &Behaviour, factor: Factor, value: &str, now: u64) -> f64 {
-        let levels = [
-            Some(&self.all).filter(|_| self.settings.back_off),
-            self.groups
-                .get(&behaviour.peers)
-                .filter(|_| self.settings.back_off),
-            self.principals.get(&behaviour.principal),
-        ];
-        let known = self.all.usage(factor).map_or(0, Usage::len);
+    /// Probability of a value by the levels' habits, the later ones weighing more as far as they have any.
+    fn probability(&self, levels: &[&Profile], factor: Factor, value: &str, now: u64) -> f64 {
+        let known = self.habits.all().usage(factor).map_or(0, Usage::len);
+        let name = self.habits.find(value);
         let mut probability = 1.0 / (known as f64 + 2.0);
-        for usage in levels.into_iter().flatten().filter_map(|p| p.usage(factor)) {
+        for usage in levels.iter().filter_map(|profile| profile.usage(factor)) {
             let total = usage.total(now);
             if total <= 0.0 {
                 continue;
@@ -250,10 +202,22 @@ impl Model {
             } else {
                 1.0
             };
-            let count = usage.get(value).map_or(0.0, |value| value.count(now));
+            let count = name
+                .and_then(|name| usage.get(name))
+                .map_or(0.0, |value| value.count(now));
             probability = (count + novelty * probability) / (total + novelty);
         }
         probability.clamp(f64::MIN_POSITIVE, 1.0)
+    }
+
+    /// Whose habits a behaviour is compared with: the cluster's, the group's, the principal's.
+    fn levels(&self, behaviour: &Behaviour) -> Vec<&Profile> {
+        let back_off = self.settings.back_off;
+        let others = [Some(self.habits.all()), self.habits.group(&behaviour.peers)];
+        let others = others.into_iter().flatten().filter(|_| back_off);
+        others
+            .chain(self.habits.principal(&behaviour.principal))
+            .collect()
     }
 
     fn judge(&mut self, behaviour: &Behaviour, ts: u64) -> Option<Anomaly> {
@@ -265,8 +229,9 @@ impl Model {
         let mut parts: Vec<(Factor, &str, f64)> = Vec::new();
         let mut score = 0.0;
         let mut images = 0.0_f64;
+        let levels = self.levels(behaviour);
         for (factor, value) in &behaviour.factors {
-            let probability = self.probability(behaviour, *factor, value, now);
+            let probability = self.probability(&levels, *factor, value, now);
             let bits = factor.weight() * (-probability.log2()).min(CAP);
             // Of several images the strangest counts: pods with many containers are not stranger for it.
             if *factor == Factor::Image {
@@ -283,7 +248,7 @@ impl Model {
         let before = self.sessions.get(&session).copied();
         // A session counts with its highest score.
         if before.is_none_or(|before| score > before) {
-            self.sessions.insert(session, score);
+            self.sessions.insert(&session, score);
         }
         let learning = self.is_learning(ts);
         let threshold = self
@@ -343,7 +308,7 @@ impl Model {
         }
         held.last = now;
         let habit = held.days >= DAYS_TO_LEARN && now.saturating_sub(held.first) >= TIME_TO_LEARN;
-        self.held.insert(key, held);
+        self.held.insert(&key, held);
         habit
     }
 
@@ -358,60 +323,10 @@ impl Model {
         key
     }
 
-    fn learn(&mut self, behaviour: &Behaviour, now: u64) {
-        let refused = behaviour
-            .factors
-            .iter()
-            .any(|(factor, value)| *factor == Factor::Outcome && value != "allowed");
-        if self.principals.len() >= MAX_PROFILES
-            || self.groups.len() >= MAX_PROFILES
-            || self.entries >= MAX_ENTRIES
-        {
-            self.forget();
-        }
-        let [own, group, all] = MAX_VALUES;
-        let principal = self
-            .principals
-            .entry(behaviour.principal.clone())
-            .or_default();
-        let peers = self.groups.entry(behaviour.peers.clone()).or_default();
-        for (factor, value) in &behaviour.factors {
-            // Refused calls cost nothing: whoever makes many must not thereby make strange calls usual.
-            if refused && *factor != Factor::Outcome {
-                continue;
-            }
-            self.entries += principal.note(*factor, value, now, own);
-            self.entries += peers.note(*factor, value, now, group);
-            self.all.note(*factor, value, now, all);
-        }
-    }
-
-    /// Forgets the tenth of principals and groups that were quiet longest.
-    fn forget(&mut self) {
-        for profiles in [&mut self.principals, &mut self.groups] {
-            let mut last: Vec<u64> = profiles.values().map(|profile| profile.last).collect();
-            let tenth = last.len() / 10 + 1;
-            if tenth >= last.len() {
-                continue;
-            }
-            let (_, bound, _) = last.select_nth_unstable(tenth);
-            let bound = *bound;
-            let mut left = tenth;
-            profiles.retain(|_, profile| {
-                let goes = left > 0 && profile.last <= bound;
-                if goes {
-                    left -= 1;
-                    self.entries = self.entries.saturating_sub(profile.entries());
-                }
-                !goes
-            });
-        }
-    }
-
     /// Says that what a finding told was meant: it is learnt from now on. `record` is the finding's evidence.
     pub fn confirm(&mut self, record: &Record<'_>) {
         if let Some(behaviour) = behaviour(record) {
-            self.learn(&behaviour, record.time() / SECOND);
+            self.habits.learn(&behaviour, record.time() / SECOND);
         }
     }
 }

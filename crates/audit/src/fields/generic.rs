@@ -8,19 +8,25 @@ use super::{Row, any_of, call, cloudtrail, key, word};
 use crate::json::{Json, compact, indent};
 use crate::record::Record;
 use crate::source::Source;
-use crate::time::{Civil, SECOND};
+use crate::time::{SECOND, utc};
 
 pub(super) static ROWS: &[Row] = &[
     call("evt.num", |r, _, _| u64(r.num)),
     call("evt.time", |r, _, room| clock(r.local(), true, room)),
     call("evt.time.s", |r, _, room| clock(r.local(), false, room)),
     call("evt.time.iso8601", |r, _, room| {
-        let c = Civil::from_ts(r.ts);
+        let c = utc(r.ts);
         written(room, |out| {
             write!(
                 out,
                 "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:09}+0000",
-                c.year, c.month, c.day, c.hour, c.minute, c.second, c.nanos
+                c.year(),
+                c.month(),
+                c.day(),
+                c.hour(),
+                c.minute(),
+                c.second(),
+                c.subsec_nanosecond()
             )
         })
     }),
@@ -73,26 +79,31 @@ fn written(
 
 /// Time of day.
 fn clock(ts: u64, nanos: bool, room: &mut Values) -> Extracted<'_> {
-    let c = Civil::from_ts(ts);
+    let c = utc(ts);
     written(room, |out| {
-        write!(out, "{:02}:{:02}:{:02}", c.hour, c.minute, c.second)?;
+        write!(out, "{:02}:{:02}:{:02}", c.hour(), c.minute(), c.second())?;
         if nanos {
-            write!(out, ".{:09}", c.nanos)?;
+            write!(out, ".{:09}", c.subsec_nanosecond())?;
         }
         Ok(())
     })
 }
 
 fn date_clock(ts: u64, nanos: bool, room: &mut Values) -> Extracted<'_> {
-    let c = Civil::from_ts(ts);
+    let c = utc(ts);
     written(room, |out| {
         write!(
             out,
             "{:04}-{:02}-{:02} {:02}:{:02}:{:02}",
-            c.year, c.month, c.day, c.hour, c.minute, c.second
+            c.year(),
+            c.month(),
+            c.day(),
+            c.hour(),
+            c.minute(),
+            c.second()
         )?;
         if nanos {
-            write!(out, ".{:09}", c.nanos)?;
+            write!(out, ".{:09}", c.subsec_nanosecond())?;
         }
         Ok(())
     })

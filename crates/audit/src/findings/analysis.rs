@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::seen::Seen;
+use super::seen::{RECORDS, Seen};
 use super::sequence::Step;
 use super::store::Change;
 use super::{Detector, Finding, Findings, Hit, Memories, Origin, Sequences, Signal, Suppression};
@@ -16,7 +16,7 @@ use crate::record::Record;
 use crate::time::SECOND;
 
 /// Version of the saved state; another one is not read.
-pub const STATE_SCHEMA: u32 = 1;
+pub const STATE_SCHEMA: u32 = 2;
 
 /// How often a finding that goes on is told again, by the records' time; the shortest of GuardDuty's three.
 pub const UPDATE_EVERY: u64 = 15 * 60 * SECOND;
@@ -35,7 +35,7 @@ pub struct Setup {
 }
 
 /// From records to findings.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Analysis {
     origin: Origin,
     records: Seen,
@@ -55,11 +55,15 @@ impl Analysis {
     /// An analysis that has seen nothing.
     pub fn new(setup: Setup) -> Self {
         Self {
+            records: Seen::new(RECORDS),
+            repeated: 0,
             detector: Detector::new(setup.origin.clone(), setup.lists),
+            findings: Findings::default(),
             origin: setup.origin,
             suppressions: setup.suppressions,
+            sequences: Sequences::default(),
             model: setup.habits.map(Model::new),
-            ..Self::default()
+            hits: Vec::new(),
         }
     }
 
@@ -109,14 +113,50 @@ impl Analysis {
 
     /// Takes in a signal from elsewhere, such as a finding of the system call engine.
     pub fn signal(&mut self, signal: Signal, now: u64, tell: &mut Tell<'_>) {
-        let (Step::Raised(number) | Step::Continued(number)) = self.sequences.observe(signal)
-        else {
+        let (number, raised) = match self.sequences.observe(signal) {
+            Step::Quiet => return,
+            Step::Raised(number) => (number, true),
+            Step::Continued(number) => (number, false),
+        };
+        let Some(incident) = self.sequences.get_mut(number) else {
             return;
         };
-        if let Some(incident) = self.sequences.get(number) {
-            let mut hit = incident.hit();
-            hit.ts = hit.ts.max(now);
-            self.record(hit, tell);
+        incident.behind = true;
+        // To write a hundred signals out at each of them would be most of the work; who asks at the end gets it too.
+        let known = incident.finding.as_ref();
+        let due = known
+            .and_then(|id| self.findings.get(id))
+            .is_none_or(|finding| now.saturating_sub(finding.told) >= UPDATE_EVERY);
+        if raised || due {
+            self.show(number, now, tell);
+        }
+    }
+
+    /// Has the finding of an incident say what the incident is by now.
+    fn show(&mut self, number: u64, now: u64, tell: &mut Tell<'_>) {
+        let Some(incident) = self.sequences.get_mut(number) else {
+            return;
+        };
+        incident.behind = false;
+        let mut hit = incident.hit();
+        hit.ts = hit.ts.max(now);
+        let id = self.record(hit, tell);
+        if let Some(incident) = self.sequences.get_mut(number) {
+            incident.finding = Some(id);
+        }
+    }
+
+    /// Has the findings of incidents say what joined since they were last told, before somebody reads them all.
+    pub fn settle(&mut self) {
+        let behind: Vec<(u64, u64)> = self
+            .sequences
+            .raised()
+            .into_iter()
+            .filter(|incident| incident.behind)
+            .map(|incident| (incident.number, incident.last))
+            .collect();
+        for (number, last) in behind {
+            self.show(number, last, &mut |_, _| {});
         }
     }
 
@@ -184,7 +224,7 @@ impl Analysis {
 
     /// Takes records that were read before for new ones again, as after more records than are remembered.
     pub fn forget_records(&mut self) {
-        self.records = Seen::default();
+        self.records = Seen::new(RECORDS);
     }
 
     /// Records that came more than once.
@@ -248,7 +288,9 @@ pub enum StateError {
     #[error("state of the analysis")]
     Json(#[from] serde_json::Error),
     /// Another version.
-    #[error("state of the analysis has version {0}, expected {STATE_SCHEMA}")]
+    #[error(
+        "state of the analysis has version {0}, expected {STATE_SCHEMA}: another version of Vedette wrote it; go on with that one, or with an empty state directory"
+    )]
     Schema(u32),
 }
 

@@ -88,8 +88,8 @@ impl<'a> Call<'a> {
                 .get("eventID")
                 .and_then(Json::to_text)
                 .unwrap_or_default(),
-            resource: self.resource(),
-            action: self.action(),
+            resource: self.resource().into(),
+            action: self.action().into(),
             lists: Vec::new(),
             extra: Vec::new(),
             detection: None,

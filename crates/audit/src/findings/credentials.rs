@@ -76,7 +76,7 @@ fn learn(call: &Call<'_>, state: &mut State) {
             address: call.address,
             agent: family(&text(&["userAgent"]).unwrap_or_default()),
         };
-        state.sessions.insert(key, session);
+        state.sessions.insert(&key, session);
     }
 }
 
@@ -124,7 +124,7 @@ fn learn_pod_identity(call: &Call<'_>, state: &mut State) {
             address: call.address,
             agent: String::new(),
         };
-        state.sessions.insert(key, session);
+        state.sessions.insert(&key, session);
     }
 }
 
@@ -142,7 +142,7 @@ fn learn_chain(call: &Call<'_>, state: &mut State) {
             address: session.address,
             agent: session.agent.clone(),
         };
-        state.sessions.insert(key, session);
+        state.sessions.insert(&key, session);
     }
 }
 

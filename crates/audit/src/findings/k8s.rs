@@ -3,12 +3,12 @@
 use serde::{Deserialize, Serialize};
 
 use super::memory::Memory;
-use super::object::{
-    containers, image_prefix, is_privileged, pod_spec, result, touches, writable_sensitive_mount,
-};
+use super::object::{result, touches};
 use super::request::{Call, action, peer, resource};
 use super::seen::Seen;
+use super::service::judge_service;
 use super::tactic::WORKLOADS;
+use super::workload::{self, judge_workload};
 use super::{Hit, Origin, catalogue};
 use crate::json::Json;
 use crate::lists::{ListKind, Lists, Verdict};
@@ -17,7 +17,7 @@ use crate::source::Source;
 
 /// Bindings, roles, volumes and images that are remembered of each kind. A cluster with more has the oldest forgotten,
 /// which costs a patched binding its role and a privileged image its being known.
-const MAX_REMEMBERED: usize = 50_000;
+pub(super) const MAX_REMEMBERED: usize = 50_000;
 
 /// Roles that every cluster has and that give power over everything, or over everything in a namespace.
 const ADMIN_ROLES: [&str; 2] = ["cluster-admin", "admin"];
@@ -29,14 +29,10 @@ pub(super) struct State {
     roles: Memory<String>,
     /// Whether a role allows everything.
     wildcard_roles: Memory<bool>,
-    /// Images that ran privileged.
-    privileged_images: Memory<()>,
-    /// Paths of the node behind volumes, by name.
-    volumes: Memory<String>,
-    /// Volumes that claims are bound to, by namespace and name.
-    claims: Memory<String>,
+    /// What workloads were seen to run and to mount.
+    pub(super) workloads: workload::State,
     /// The namespace of Kubeflow was seen, so that Istio's gateway leads to its dashboard.
-    kubeflow: bool,
+    pub(super) kubeflow: bool,
 }
 
 impl Default for State {
@@ -44,13 +40,60 @@ impl Default for State {
         Self {
             roles: Memory::new(MAX_REMEMBERED),
             wildcard_roles: Memory::new(MAX_REMEMBERED),
-            privileged_images: Memory::new(MAX_REMEMBERED),
-            volumes: Memory::new(MAX_REMEMBERED),
-            claims: Memory::new(MAX_REMEMBERED),
+            workloads: workload::State::default(),
             kubeflow: false,
         }
     }
 }
+
+/// Service accounts of the controller manager's controllers, all in `kube-system`. By name, since anybody may call a
+/// service account of his own something that ends in `-controller`.
+const CONTROLLERS: [&str; 44] = [
+    "attachdetach-controller",
+    "bootstrap-signer",
+    "certificate-controller",
+    "clusterrole-aggregation-controller",
+    "cronjob-controller",
+    "daemon-set-controller",
+    "deployment-controller",
+    "device-taint-eviction-controller",
+    "disruption-controller",
+    "endpoint-controller",
+    "endpointslice-controller",
+    "endpointslicemirroring-controller",
+    "ephemeral-volume-controller",
+    "expand-controller",
+    "generic-garbage-collector",
+    "horizontal-pod-autoscaler",
+    "job-controller",
+    "kube-apiserver-serving-clustertrustbundle-publisher",
+    "legacy-service-account-token-cleaner",
+    "namespace-controller",
+    "node-controller",
+    "persistent-volume-binder",
+    "pod-garbage-collector",
+    "podcertificaterequestcleaner",
+    "pv-protection-controller",
+    "pvc-protection-controller",
+    "replicaset-controller",
+    "replication-controller",
+    "resource-claim-controller",
+    "resourcequota-controller",
+    "root-ca-cert-publisher",
+    "route-controller",
+    "selinux-warning-controller",
+    "service-account-controller",
+    "service-cidrs-controller",
+    "service-controller",
+    "statefulset-controller",
+    "storage-version-migrator-controller",
+    "taint-eviction-controller",
+    "token-cleaner",
+    "ttl-after-finished-controller",
+    "ttl-controller",
+    "validatingadmissionpolicy-status-controller",
+    "volumeattributesclass-protection-controller",
+];
 
 /// Parts of the control plane that do what others asked for: a finding is about who asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,9 +109,7 @@ impl SystemActor {
         ) || user.starts_with("system:node:")
             || user
                 .strip_prefix("system:serviceaccount:kube-system:")
-                .is_some_and(|name| {
-                    name.ends_with("-controller") || name == "generic-garbage-collector"
-                })
+                .is_some_and(|name| CONTROLLERS.binary_search(&name).is_ok())
     }
 }
 
@@ -127,15 +168,15 @@ pub(super) fn observe(
 }
 
 /// Where the judges leave what they find.
-struct Out<'o, 'a> {
-    call: &'o Call<'a>,
+pub(super) struct Out<'o, 'a> {
+    pub(super) call: &'o Call<'a>,
     record: &'o Record<'a>,
     origin: &'o Origin,
-    hits: &'o mut Vec<Hit>,
+    pub(super) hits: &'o mut Vec<Hit>,
 }
 
 impl Out<'_, '_> {
-    fn hit(&mut self, kind: &str) -> &mut Hit {
+    pub(super) fn hit(&mut self, kind: &str) -> &mut Hit {
         let call = self.call;
         let caller = caller_pod(call.json);
         self.hits.push(Hit {
@@ -150,8 +191,8 @@ impl Out<'_, '_> {
                 .get("auditID")
                 .and_then(Json::to_text)
                 .unwrap_or_default(),
-            resource: resource(call, self.origin),
-            action: action(call),
+            resource: resource(call, self.origin).into(),
+            action: action(call).into(),
             lists: Vec::new(),
             extra: caller
                 .map(|pod| ("callerPod".to_owned(), pod))
@@ -236,14 +277,14 @@ fn judge_write(out: &mut Out<'_, '_>, state: &mut State) {
         "rolebindings" | "clusterrolebindings" => judge_binding(out, state),
         "roles" | "clusterroles" => learn_role(call, state),
         "persistentvolumes" | "persistentvolumeclaims" if call.subresource.is_empty() => {
-            learn_volume(call, state);
+            workload::learn_volume(out, &mut state.workloads);
         }
-        "services" if call.subresource.is_empty() => judge_service(out, state),
+        "services" if call.subresource.is_empty() => judge_service(out, state.kubeflow),
         resource
             if WORKLOADS.contains(&resource)
                 && matches!(call.subresource.as_str(), "" | "ephemeralcontainers") =>
         {
-            judge_workload(out, state);
+            judge_workload(out, &mut state.workloads);
         }
         _ => {}
     }
@@ -266,33 +307,7 @@ fn learn_role(call: &Call<'_>, state: &mut State) {
         .any(|rule| {
             has(rule, "verbs", "*") && has(rule, "resources", "*") && has(rule, "apiGroups", "*")
         });
-    state.wildcard_roles.insert(call.subject(), everything);
-}
-
-/// Remembers what is behind a volume and which claim leads to it: a host path may be two objects away from the pod.
-fn learn_volume(call: &Call<'_>, state: &mut State) {
-    let Some(object) = result(call.json) else {
-        return;
-    };
-    let text = |keys: &[&str]| object.path(keys).and_then(Json::to_text);
-    if call.resource == "persistentvolumeclaims" {
-        if let Some(volume) = text(&["spec", "volumeName"]) {
-            let claim = format!("{}/{}", call.namespace, call.name);
-            state.claims.insert(claim, volume);
-        }
-        return;
-    }
-    let path = text(&["spec", "hostPath", "path"]).or_else(|| text(&["spec", "local", "path"]));
-    let Some(path) = path else {
-        return;
-    };
-    let namespace = text(&["spec", "claimRef", "namespace"]);
-    if let (Some(namespace), Some(claim)) = (namespace, text(&["spec", "claimRef", "name"])) {
-        state
-            .claims
-            .insert(format!("{namespace}/{claim}"), call.name.clone());
-    }
-    state.volumes.insert(call.name.clone(), path);
+    state.wildcard_roles.insert(&call.subject(), everything);
 }
 
 /// True when the role of a binding gives power over everything.
@@ -311,9 +326,10 @@ fn judge_binding(out: &mut Out<'_, '_>, state: &mut State) {
         .and_then(|binding| binding.path(&["roleRef", "name"]))
         .and_then(Json::to_text);
     if let Some(role) = &role {
-        state.roles.insert(key.clone(), role.clone());
+        state.roles.insert(&key, role.clone());
     }
-    if call.verb != "create" && !touches(call.json, "subjects") {
+    // At its start the API server makes the bindings that every cluster has, one of them for everybody.
+    if call.verb != "create" && !touches(call.json, "subjects") || call.user == "system:apiserver" {
         return;
     }
     let role = role.or_else(|| state.roles.get(&key).cloned());
@@ -337,7 +353,8 @@ fn judge_binding(out: &mut Out<'_, '_>, state: &mut State) {
             |key: &str, value: &str| subject.get(key).is_some_and(|found| found.is_text(value));
         anonymous |= is("kind", "User") && is("name", "system:anonymous")
             || is("kind", "Group") && is("name", "system:unauthenticated");
-        default |= is("kind", "ServiceAccount") && is("name", "default");
+        default |= is("kind", "ServiceAccount") && is("name", "default")
+            || is("kind", "User") && subject.get("name").is_some_and(is_default_account);
     }
     if anonymous {
         out.hit("Policy:Kubernetes/AnonymousAccessGranted");
@@ -347,121 +364,19 @@ fn judge_binding(out: &mut Out<'_, '_>, state: &mut State) {
     }
 }
 
+/// True for the name as which the default service account of a namespace makes requests: a binding may name it so.
+fn is_default_account(name: Json<'_>) -> bool {
+    let name = name.to_text().unwrap_or_default();
+    name.strip_prefix("system:serviceaccount:")
+        .and_then(|name| name.split_once(':'))
+        .is_some_and(|(_, account)| account == "default")
+}
+
 /// The subjects that the value of a patch operation is or holds.
 fn subjects_in(value: Json<'_>) -> Vec<Json<'_>> {
     if value.is_array() {
         value.items().collect()
     } else {
         vec![value]
-    }
-}
-
-/// Annotations with which clouds keep a load balancer inside.
-const INTERNAL: [(&str, &str); 6] = [
-    (
-        "service.beta.kubernetes.io/aws-load-balancer-internal",
-        "true",
-    ),
-    (
-        "service.beta.kubernetes.io/aws-load-balancer-internal",
-        "0.0.0.0/0",
-    ),
-    (
-        "service.beta.kubernetes.io/aws-load-balancer-scheme",
-        "internal",
-    ),
-    (
-        "service.beta.kubernetes.io/azure-load-balancer-internal",
-        "true",
-    ),
-    ("networking.gke.io/load-balancer-type", "Internal"),
-    ("cloud.google.com/load-balancer-type", "Internal"),
-];
-
-fn judge_service(out: &mut Out<'_, '_>, state: &State) {
-    let call = out.call;
-    if call.verb != "create" && !touches(call.json, "spec") {
-        return;
-    }
-    let Some(service) = result(call.json).or_else(|| {
-        call.json
-            .get("requestObject")
-            .filter(|patch| patch.is_object())
-    }) else {
-        return;
-    };
-    let is =
-        |keys: &[&str], value: &str| service.path(keys).is_some_and(|found| found.is_text(value));
-    if !is(&["spec", "type"], "LoadBalancer") {
-        return;
-    }
-    let inside = INTERNAL
-        .iter()
-        .any(|(key, value)| is(&["metadata", "annotations", key], value));
-    if inside {
-        return;
-    }
-    let marked = |wanted: &str| {
-        call.name.starts_with(wanted)
-            || [&["spec", "selector"], &["metadata", "labels"]]
-                .iter()
-                .filter_map(|keys| service.path(*keys))
-                .flat_map(Json::members)
-                .any(|(_, value)| value.is_text(wanted))
-    };
-    if marked("kubernetes-dashboard") {
-        out.hit("Policy:Kubernetes/ExposedDashboard");
-    }
-    let gateway =
-        marked("istio-ingressgateway") || is(&["spec", "selector", "istio"], "ingressgateway");
-    let kubeflow = match call.namespace.as_str() {
-        "kubeflow" => gateway || marked("centraldashboard"),
-        "istio-system" => {
-            gateway
-                && (state.kubeflow || memchr::memmem::find(service.raw(), b"kubeflow").is_some())
-        }
-        _ => false,
-    };
-    if kubeflow {
-        out.hit("Policy:Kubernetes/KubeflowDashboardExposed");
-    }
-}
-
-fn judge_workload(out: &mut Out<'_, '_>, state: &mut State) {
-    let call = out.call;
-    if call.verb != "create" && !touches(call.json, "spec") {
-        return;
-    }
-    let object = result(call.json).or_else(|| {
-        call.json
-            .get("requestObject")
-            .filter(|patch| patch.is_object())
-    });
-    let Some(spec) = object.and_then(|object| pod_spec(object, &call.resource)) else {
-        return;
-    };
-    let system = SystemActor::is(&call.user);
-    let mut new_image = None;
-    for container in containers(spec).filter(|container| is_privileged(*container)) {
-        if let Some(image) = image_prefix(container)
-            && state.privileged_images.insert(image.clone(), ())
-        {
-            new_image.get_or_insert(image);
-        }
-    }
-    if system {
-        return;
-    }
-    if let Some(image) = new_image {
-        let hit = out.hit("PrivilegeEscalation:Kubernetes/PrivilegedContainer");
-        hit.extra.push(("image".to_owned(), image));
-    }
-    let claimed = |claim: &str| {
-        let volume = state.claims.get(&format!("{}/{claim}", call.namespace))?;
-        state.volumes.get(volume).cloned()
-    };
-    if let Some(path) = writable_sensitive_mount(spec, claimed) {
-        let hit = out.hit("Persistence:Kubernetes/ContainerWithSensitiveMount");
-        hit.extra.push(("hostPath".to_owned(), path));
     }
 }

@@ -15,18 +15,19 @@ mod request;
 mod rule;
 mod seen;
 mod sequence;
+mod service;
 mod signal;
 mod store;
 mod suppress;
 mod tactic;
 mod texts;
+mod workload;
 
 /// What records say, for whoever else compares them.
 pub(crate) mod facts {
     pub(crate) use super::cloudtrail::Call as TrailCall;
     pub(crate) use super::object::{
-        containers, image_prefix, is_privileged, pod_spec, result, touches,
-        writable_sensitive_mount,
+        containers, has_sensitive_mount, image_prefix, is_privileged, pod_spec, result, touches,
     };
     pub(crate) use super::request::{Call, peer};
     pub(crate) use super::tactic::WORKLOADS;
@@ -34,6 +35,7 @@ pub(crate) mod facts {
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use serde_json::value::{RawValue, to_raw_value};
 
 pub use analysis::{Analysis, STATE_SCHEMA, Setup, StateError, Tell, UPDATE_EVERY};
 pub use k8s::SystemActor;
@@ -90,15 +92,34 @@ pub struct Hit {
     /// Id of the record (audit id, event id).
     pub record_id: String,
     /// `resource` of the GuardDuty shape.
-    pub resource: Value,
+    pub resource: Part,
     /// `service.action` of the GuardDuty shape.
-    pub action: Value,
+    pub action: Part,
     /// Names of the lists that an address was on.
     pub lists: Vec<String>,
     /// What else the finding should say, as name and value.
     pub extra: Vec<(String, String)>,
     /// `service.detection` of the GuardDuty shape, for sequences.
-    pub detection: Option<Value>,
+    pub detection: Option<Part>,
+}
+
+/// A part of a finding in the GuardDuty shape: JSON as text, which takes a fifth of the room of a tree of values. Many
+/// findings are held, few are looked at.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Part(Box<RawValue>);
+
+impl Part {
+    /// The part as a value.
+    pub fn value(&self) -> Value {
+        serde_json::from_str(self.0.get()).unwrap_or_default()
+    }
+}
+
+impl From<Value> for Part {
+    fn from(value: Value) -> Self {
+        Self(to_raw_value(&value).expect("a value is always JSON"))
+    }
 }
 
 /// Looks at records one after the other and gives what they mean. Deterministic: the same records give the same hits.
@@ -110,11 +131,21 @@ pub struct Detector {
 }
 
 /// What a detector has learnt, to be saved and taken up again.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Memories {
     k8s: k8s::State,
     credentials: credentials::State,
     seen: seen::Seen,
+}
+
+impl Default for Memories {
+    fn default() -> Self {
+        Self {
+            k8s: k8s::State::default(),
+            credentials: credentials::State::default(),
+            seen: seen::Seen::new(seen::REQUESTS),
+        }
+    }
 }
 
 impl Detector {

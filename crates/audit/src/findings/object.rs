@@ -60,6 +60,37 @@ pub(crate) fn touches(record: Json<'_>, key: &str) -> bool {
     }
 }
 
+/// Where a workload says what its pods are.
+pub(crate) fn template(resource: &str) -> &'static [&'static str] {
+    match resource {
+        "pods" => &["spec"],
+        "cronjobs" => &["spec", "jobTemplate"],
+        "podtemplates" => &["template"],
+        _ => &["spec", "template"],
+    }
+}
+
+/// As [`touches`] for what is at `keys` and below: scaling a workload is not changing its pods.
+pub(crate) fn touches_at(record: Json<'_>, keys: &[&str]) -> bool {
+    let Some(request) = record.get("requestObject") else {
+        return true;
+    };
+    match request.kind() {
+        Kind::Array => request.items().any(|operation| {
+            operation
+                .get("path")
+                .and_then(Json::to_text)
+                .is_some_and(|path| {
+                    // Whatever stands above it holds it, whatever stands below is part of it.
+                    let steps = path.split('/').skip(1).filter(|step| !step.is_empty());
+                    steps.zip(keys).all(|(step, key)| step == *key)
+                })
+        }),
+        Kind::Object => request.path(keys).is_some(),
+        _ => true,
+    }
+}
+
 /// The pod specification inside a workload.
 pub(crate) fn pod_spec<'a>(object: Json<'a>, resource: &str) -> Option<Json<'a>> {
     match resource {
@@ -96,38 +127,40 @@ pub(crate) fn image_prefix(container: Json<'_>) -> Option<String> {
     Some(name[..end].to_owned())
 }
 
-/// The first sensitive path of the node that a container can write to. `claimed` gives the path behind a volume claim.
-pub(crate) fn writable_sensitive_mount(
-    spec: Json<'_>,
-    claimed: impl Fn(&str) -> Option<String>,
-) -> Option<String> {
-    let volumes = spec.get("volumes")?;
-    volumes.items().find_map(|volume| {
-        let path = match volume.path(&["hostPath", "path"]) {
-            Some(path) => path.to_text()?,
-            None => claimed(
-                &volume
-                    .path(&["persistentVolumeClaim", "claimName"])?
-                    .to_text()?,
-            )?,
+/// The volumes that one of these containers of the pod can write to.
+pub(crate) fn writable_mounts<'a>(
+    spec: Json<'a>,
+    containers: &[Json<'a>],
+) -> impl Iterator<Item = Json<'a>> {
+    let volumes = spec.get("volumes").into_iter().flat_map(Json::items);
+    volumes.filter(|volume| {
+        let Some(name) = volume.get("name").and_then(Json::to_text) else {
+            return false;
         };
-        if !is_sensitive(&path) {
-            return None;
-        }
-        let name = volume.get("name")?.to_text()?;
-        let writable = containers(spec)
+        containers
+            .iter()
             .filter_map(|container| container.get("volumeMounts"))
             .flat_map(Json::items)
             .any(|mount| {
                 mount.get("name").is_some_and(|n| n.is_text(&name))
                     && mount.get("readOnly").and_then(Json::as_bool) != Some(true)
-            });
-        writable.then_some(path)
+            })
     })
 }
 
-/// True for a path that is sensitive, lies below a sensitive one, or holds one.
+/// True when a container can write to a sensitive path of the node.
+pub(crate) fn has_sensitive_mount(spec: Json<'_>) -> bool {
+    let containers: Vec<Json<'_>> = containers(spec).collect();
+    writable_mounts(spec, &containers)
+        .filter_map(|volume| volume.path(&["hostPath", "path"])?.to_text())
+        .any(|path| is_sensitive(&path))
+}
+
+/// True for a path that is sensitive, lies below a sensitive one, or holds one; the empty path is none.
 pub(crate) fn is_sensitive(path: &str) -> bool {
+    if path.is_empty() {
+        return false;
+    }
     let mut parts: Vec<&str> = Vec::new();
     for part in path.split('/') {
         match part {
@@ -173,6 +206,7 @@ mod tests {
             assert!(is_sensitive(path), "{path}");
         }
         for path in [
+            "",
             "/etcd",
             "/tmp",
             "/var/log",

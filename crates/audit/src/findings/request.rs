@@ -29,10 +29,17 @@ impl<'a> Call<'a> {
                 .map(crate::json::Text::to_owned_string)
                 .unwrap_or_default()
         };
-        let mut name = text(&["objectRef", "name"]);
-        if name.is_empty() {
-            name = text(&["responseObject", "metadata", "name"]);
-        }
+        // A name that the server makes up stands in its answer only; without the answer, its beginning must do.
+        let name = [
+            ["objectRef", "name"].as_slice(),
+            &["responseObject", "metadata", "name"],
+            &["requestObject", "metadata", "name"],
+            &["requestObject", "metadata", "generateName"],
+        ]
+        .into_iter()
+        .map(text)
+        .find(|name| !name.is_empty())
+        .unwrap_or_default();
         Self {
             json,
             verb: text(&["verb"]),

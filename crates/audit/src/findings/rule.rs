@@ -52,7 +52,7 @@ impl Hit {
         hit.subject.clone_from(&anomaly.subject);
         hit.actor.clone_from(&anomaly.principal);
         hit.extra.push(("factors".to_owned(), anomaly.text()));
-        hit.detection = Some(anomaly.detection());
+        hit.detection = Some(anomaly.detection().into());
         hit
     }
 
@@ -72,8 +72,8 @@ impl Hit {
                     ts: record.ts,
                     source: record.source,
                     record_id: text(json, &["auditID"]),
-                    resource: resource(&call, origin),
-                    action: action(&call),
+                    resource: resource(&call, origin).into(),
+                    action: action(&call).into(),
                     lists: Vec::new(),
                     extra: Vec::new(),
                     detection: None,
@@ -96,8 +96,8 @@ impl Hit {
                 ts: record.ts,
                 source: record.source,
                 record_id: text(json, &["uuid"]) + &text(json, &["insertId"]),
-                resource: json!({"resourceType": area}),
-                action: json!({"actionType": area}),
+                resource: json!({"resourceType": area}).into(),
+                action: json!({"actionType": area}).into(),
                 lists: Vec::new(),
                 extra: Vec::new(),
                 detection: None,

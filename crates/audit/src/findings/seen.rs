@@ -8,23 +8,27 @@
 use std::collections::HashSet;
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
+use super::memory::fingerprint;
 use crate::json::{Json, Text};
 use crate::record::Record;
 use crate::source::Source;
 
-/// Fingerprints that are remembered: half of them at least, all of them at most. A webhook re-sends a batch within a
-/// minute; this is several minutes of a large cluster, in about 16 MB.
-const REMEMBERED: usize = 1 << 19;
+/// Records that are remembered: half of them at least, all of them at most. A webhook re-sends a batch within a minute;
+/// this is several minutes of a large cluster, in about 16 MB.
+pub(super) const RECORDS: usize = 1 << 19;
+
+/// Requests that led to findings, which are few.
+pub(super) const REQUESTS: usize = 1 << 16;
 
 /// Two generations of fingerprints; the older is dropped when the younger is full.
 ///
 /// A fingerprint is the beginning of a SHA-256: what goes into it is partly an attacker's to choose, and two records with
 /// one fingerprint would hide one of them. Nothing about it is random, so that the same records give the same answers
 /// after a restart too.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Seen {
+    most: usize,
     young: HashSet<u128>,
     old: HashSet<u128>,
     #[serde(skip)]
@@ -32,6 +36,16 @@ pub(super) struct Seen {
 }
 
 impl Seen {
+    /// Remembers `most` fingerprints at most.
+    pub(super) fn new(most: usize) -> Self {
+        Self {
+            most,
+            young: HashSet::new(),
+            old: HashSet::new(),
+            text: Vec::new(),
+        }
+    }
+
     /// True when this request is seen for the first time, at whatever stage.
     pub(super) fn first_audit(&mut self, record: &Record<'_>) -> bool {
         self.first(
@@ -79,14 +93,11 @@ impl Seen {
             }
             self.text.push(0);
         }
-        let digest = Sha256::digest(&self.text);
-        let print = digest[..16]
-            .iter()
-            .fold(0u128, |print, byte| print << 8 | u128::from(*byte));
+        let print = fingerprint(&self.text);
         if self.young.contains(&print) || self.old.contains(&print) {
             return false;
         }
-        if self.young.len() >= REMEMBERED / 2 {
+        if self.young.len() >= self.most / 2 {
             self.old = std::mem::take(&mut self.young);
         }
         self.young.insert(print);

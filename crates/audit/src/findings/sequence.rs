@@ -16,11 +16,17 @@ use crate::time::{SECOND, to_rfc3339_millis};
 /// How long an incident stays open after its last signal.
 pub const WINDOW: u64 = 24 * 3600 * SECOND;
 
-/// Incidents that are open at a time; the one that was quiet longest is forgotten for a new one.
-pub const MAX_INCIDENTS: usize = 10_000;
+/// Incidents that are open at a time; those that were quiet longest are forgotten for new ones.
+pub const MAX_INCIDENTS: usize = 5_000;
+
+/// One incident in so many is forgotten at a time when there is no room.
+const ROOM: usize = 16;
 
 /// Signals that are kept of an incident; later ones only count.
 const MAX_SIGNALS: usize = 200;
+
+/// Signals that are kept of all incidents, about 600 bytes each: incidents that were quiet longest are forgotten for more.
+const MAX_KEPT: usize = 40_000;
 
 /// Entities that an incident may hold: more is not one intruder's way but one shared name.
 const MAX_ENTITIES: usize = 500;
@@ -55,6 +61,10 @@ pub struct Incident {
     pub lead: String,
     /// Type of its finding, fixed when it was raised: what joins later does not make it another finding.
     kind: Option<String>,
+    /// Id of its finding, once there is one.
+    pub(super) finding: Option<String>,
+    /// Signals joined that the finding does not show yet.
+    pub(super) behind: bool,
 }
 
 impl Incident {
@@ -137,19 +147,23 @@ impl Incident {
                 Source::AwsCloudtrail
             },
             record_id: String::new(),
-            resource: json!({"resourceType": if cluster { "EKSCluster" } else { "AccessKey" }}),
-            action: json!({}),
+            resource: json!({"resourceType": if cluster { "EKSCluster" } else { "AccessKey" }})
+                .into(),
+            action: json!({}).into(),
             lists: Vec::new(),
             extra: vec![
                 ("tactics".to_owned(), tactics.join(", ")),
                 ("timeline".to_owned(), self.story()),
             ],
-            detection: Some(json!({"sequence": {
-                "uid": uid,
-                "description": description,
-                "signals": signals,
-                "sequenceIndicators": [{"key": "ATTACK_TACTIC", "values": tactics}],
-            }})),
+            detection: Some(
+                json!({"sequence": {
+                    "uid": uid,
+                    "description": description,
+                    "signals": signals,
+                    "sequenceIndicators": [{"key": "ATTACK_TACTIC", "values": tactics}],
+                }})
+                .into(),
+            ),
         }
     }
 
@@ -213,6 +227,8 @@ pub struct Sequences {
     incidents: HashMap<u64, Incident>,
     by_entity: HashMap<String, u64>,
     numbers: u64,
+    /// Signals that are kept.
+    kept: usize,
 }
 
 impl Sequences {
@@ -238,10 +254,15 @@ impl Sequences {
         for entity in &signal.entities {
             self.by_entity.insert(entity.clone(), number);
         }
+        if self.kept >= MAX_KEPT {
+            self.make_room(number);
+        }
         let Some(incident) = self.incidents.get_mut(&number) else {
             return Step::Quiet;
         };
+        let before = incident.signals.len();
         incident.take(signal);
+        self.kept = self.kept + incident.signals.len() - before;
         if incident.raised {
             Step::Continued(number)
         } else if incident.is_attack() {
@@ -258,6 +279,10 @@ impl Sequences {
         self.incidents.get(&number)
     }
 
+    pub(super) fn get_mut(&mut self, number: u64) -> Option<&mut Incident> {
+        self.incidents.get_mut(&number)
+    }
+
     /// Every incident that was raised, by number.
     pub fn raised(&self) -> Vec<&Incident> {
         let mut raised: Vec<&Incident> = self
@@ -271,14 +296,7 @@ impl Sequences {
 
     fn open(&mut self, signal: &Signal) -> u64 {
         if self.incidents.len() >= MAX_INCIDENTS {
-            let quietest = self
-                .incidents
-                .values()
-                .min_by_key(|incident| (incident.last, incident.number))
-                .map(|incident| incident.number);
-            if let Some(quietest) = quietest {
-                self.forget(quietest);
-            }
+            self.make_room(0);
         }
         self.numbers += 1;
         self.incidents.insert(
@@ -293,13 +311,30 @@ impl Sequences {
                 raised: false,
                 lead: signal.entities.first().cloned().unwrap_or_default(),
                 kind: None,
+                finding: None,
+                behind: false,
             },
         );
         self.numbers
     }
 
+    /// Forgets the incidents that were quiet longest, except one that is about to go on.
+    fn make_room(&mut self, except: u64) {
+        let mut quiet: Vec<(u64, u64)> = self
+            .incidents
+            .values()
+            .filter(|incident| incident.number != except)
+            .map(|incident| (incident.last, incident.number))
+            .collect();
+        quiet.sort_unstable();
+        for (_, number) in quiet.iter().take(quiet.len().div_ceil(ROOM)) {
+            self.forget(*number);
+        }
+    }
+
     fn forget(&mut self, number: u64) -> Option<Incident> {
         let incident = self.incidents.remove(&number)?;
+        self.kept -= incident.signals.len();
         for entity in &incident.entities {
             if self.by_entity.get(entity) == Some(&number) {
                 self.by_entity.remove(entity);
@@ -323,9 +358,11 @@ impl Sequences {
                 incident.kind = other.kind;
             }
             incident.count += unkept;
+            let before = incident.signals.len();
             for signal in other.signals {
                 incident.take(signal);
             }
+            self.kept = self.kept + incident.signals.len() - before;
         }
     }
 }
@@ -392,8 +429,9 @@ mod tests {
             let entity = format!("user {number}");
             sequences.observe(signal(number, "Discovery", 2.0, &[&entity]));
         }
-        assert_eq!(sequences.incidents.len(), MAX_INCIDENTS);
-        assert_eq!(sequences.by_entity.len(), MAX_INCIDENTS);
+        let held = sequences.incidents.len();
+        assert!((MAX_INCIDENTS - MAX_INCIDENTS / ROOM..=MAX_INCIDENTS).contains(&held));
+        assert_eq!((sequences.by_entity.len(), sequences.kept), (held, held));
         for at in 0..2000 {
             sequences.observe(signal(20_000 + at / 100, "Discovery", 2.0, &["user x"]));
         }
@@ -403,5 +441,12 @@ mod tests {
             (incident.count, incident.signals.len()),
             (2000, MAX_SIGNALS)
         );
+        for number in 0..200_000u64 {
+            let entity = format!("user {}", number % 1000);
+            sequences.observe(signal(30_000, "Discovery", 2.0, &[&entity]));
+        }
+        let kept: usize = sequences.incidents.values().map(|i| i.signals.len()).sum();
+        assert_eq!(sequences.kept, kept);
+        assert!(kept <= MAX_KEPT, "{kept}");
     }
 }

@@ -52,9 +52,8 @@ impl Signal {
         if !hit.actor.is_empty() && hit.actor != "system:anonymous" {
             entities.push(format!("user {}", hit.actor));
         }
-        let workload = hit
-            .resource
-            .pointer("/kubernetesDetails/kubernetesWorkloadDetails");
+        let resource = hit.resource.value();
+        let workload = resource.pointer("/kubernetesDetails/kubernetesWorkloadDetails");
         if let Some(workload) = workload {
             let text = |key: &str| {
                 workload
@@ -64,8 +63,7 @@ impl Signal {
             };
             entities.push(format!("pod {}/{}", text("namespace"), text("name")));
         }
-        let key = hit
-            .resource
+        let key = resource
             .pointer("/accessKeyDetails/accessKeyId")
             .and_then(Value::as_str)
             .filter(|key| !key.is_empty());

@@ -8,8 +8,11 @@ use sha2::{Digest, Sha256};
 
 use super::{Hit, Origin, texts};
 
-/// Findings that are held; the one that was quiet longest makes room. Who must keep more has a store.
-pub const MAX_FINDINGS: usize = 20_000;
+/// Findings that are held, about 2 kB each; those that were quiet longest make room. Who must keep more has a store.
+pub const MAX_FINDINGS: usize = 15_000;
+
+/// One in so many makes room at a time.
+const ROOM: usize = 16;
 
 /// Occurrences of a finding whose records are named: the first ones and the last ones. What a finding first was is not
 /// overwritten by what it is now.
@@ -138,8 +141,8 @@ impl Finding {
                 ts,
                 source: crate::Source::K8sAudit,
                 record_id: "sample".into(),
-                resource,
-                action,
+                resource: resource.into(),
+                action: action.into(),
                 lists: Vec::new(),
                 extra: Vec::new(),
                 detection: None,
@@ -226,17 +229,26 @@ impl Findings {
             return (Change::Again, &self.by_id[&id]);
         }
         if self.by_id.len() >= MAX_FINDINGS {
-            let quietest = self
-                .by_id
-                .values()
-                .min_by_key(|finding| (finding.last, &finding.id))
-                .map(|finding| finding.id.clone());
-            if let Some(quietest) = quietest {
-                self.by_id.remove(&quietest);
-                self.evicted += 1;
-            }
+            self.make_room();
         }
         (Change::New, self.by_id.entry(id).or_insert(new))
+    }
+
+    /// Lets the findings go that were quiet longest, several at a time: looking for one among all at every new finding
+    /// would let a flood of findings cost as much as all the rest.
+    fn make_room(&mut self) {
+        let goes = MAX_FINDINGS / ROOM;
+        let mut quiet: Vec<(u64, &str)> = self
+            .by_id
+            .values()
+            .map(|finding| (finding.last, finding.id.as_str()))
+            .collect();
+        quiet.select_nth_unstable(goes);
+        let gone: Vec<String> = quiet[..goes].iter().map(|(_, id)| (*id).into()).collect();
+        for id in gone {
+            self.by_id.remove(&id);
+            self.evicted += 1;
+        }
     }
 
     /// Every finding, the first seen first.

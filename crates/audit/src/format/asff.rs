@@ -31,7 +31,11 @@ pub fn asff(finding: &Finding, origin: &Origin) -> Value {
         "Original": hit.severity.to_string(),
     });
     let mut fields = Map::new();
-    flatten("aws/guardduty/service/action", &hit.action, &mut fields);
+    flatten(
+        "aws/guardduty/service/action",
+        &hit.action.value(),
+        &mut fields,
+    );
     fields.insert(
         "aws/guardduty/service/count".into(),
         json!(finding.count.to_string()),
@@ -117,7 +121,7 @@ fn flatten(name: &str, value: &Value, out: &mut Map<String, Value>) {
 }
 
 fn resources(finding: &Finding, origin: &Origin) -> Value {
-    let resource = &finding.hit.resource;
+    let resource = &finding.hit.resource.value();
     let text = |pointer: &str| resource.pointer(pointer).and_then(Value::as_str);
     let region = &origin.region;
     let partition = "aws";

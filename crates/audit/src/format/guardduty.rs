@@ -17,7 +17,7 @@ pub fn guardduty(finding: &Finding, origin: &Origin) -> Value {
     } = origin;
     let hit = &finding.hit;
     let mut service = Map::new();
-    service.insert("action".into(), hit.action.clone());
+    service.insert("action".into(), hit.action.value());
     service.insert("archived".into(), json!(finding.archived));
     service.insert("count".into(), json!(finding.count));
     service.insert("detectorId".into(), json!(detector));
@@ -37,7 +37,7 @@ pub fn guardduty(finding: &Finding, origin: &Origin) -> Value {
     };
     service.insert("featureName".into(), json!(feature));
     if let Some(detection) = &hit.detection {
-        service.insert("detection".into(), detection.clone());
+        service.insert("detection".into(), detection.value());
     }
     if !hit.lists.is_empty() {
         let lists: Vec<Value> = hit
@@ -62,7 +62,7 @@ pub fn guardduty(finding: &Finding, origin: &Origin) -> Value {
         "id": finding.id,
         "arn": arn(finding, origin),
         "type": hit.kind,
-        "resource": hit.resource,
+        "resource": hit.resource.value(),
         "service": service,
         "severity": hit.severity,
         "createdAt": to_rfc3339_millis(finding.first),

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{description, tactic};
-use crate::findings::{Finding, Origin, texts};
+use crate::findings::{Finding, Origin, Part, texts};
 use crate::source::Source;
 
 /// Version of the schema that is written.
@@ -127,9 +127,8 @@ pub fn ocsf(finding: &Finding, origin: &Origin, version: OcsfVersion) -> Value {
 
 /// What is unusual, by whom it was compared with; only findings of the model of habits have it.
 fn anomaly_analyses(finding: &Finding) -> Vec<Value> {
-    let unusual = finding
-        .hit
-        .detection
+    let detection = finding.hit.detection.as_ref().map(Part::value);
+    let unusual = detection
         .as_ref()
         .and_then(|detection| detection.pointer("/anomaly/unusual/behavior")?.as_object());
     unusual
@@ -163,7 +162,7 @@ fn anomaly_analyses(finding: &Finding) -> Vec<Value> {
 }
 
 fn resources(finding: &Finding) -> Value {
-    let resource = &finding.hit.resource;
+    let resource = &finding.hit.resource.value();
     let text = |pointer: &str| resource.pointer(pointer).and_then(Value::as_str);
     let kind = text("/resourceType").unwrap_or("Other");
     let uid = text("/eksClusterDetails/arn")
@@ -189,7 +188,7 @@ fn resources(finding: &Finding) -> Value {
 }
 
 fn evidence(finding: &Finding) -> Value {
-    let action = &finding.hit.action;
+    let action = &finding.hit.action.value();
     let text = |pointer: &str| action.pointer(pointer).and_then(Value::as_str);
     let mut evidence = Map::new();
     let operation = text("/kubernetesApiCallAction/verb")
@@ -232,7 +231,7 @@ fn observables(finding: &Finding) -> Value {
         "type_id": 4,
         "value": finding.hit.actor,
     })];
-    if let Some(address) = address(&finding.hit.action) {
+    if let Some(address) = address(&finding.hit.action.value()) {
         observables.push(json!({
             "name": "evidences[].src_endpoint.ip",
             "type": "IP Address",

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use vedette_event::{Finding as Wire, Priority};
 
 use super::{description, label};
-use crate::findings::{Finding, Origin, Sample, texts};
+use crate::findings::{Finding, Origin, Part, Sample, texts};
 use crate::time::to_rfc3339_millis;
 
 /// The finding as one JSON object. `related` are ids of findings about the same actor or object.
@@ -46,10 +46,10 @@ pub fn own(finding: &Finding, origin: &Origin, related: &[&str]) -> Value {
             "last": samples(&mut finding.latest.iter()),
         },
         "related": related,
-        "resource": hit.resource,
-        "action": hit.action,
+        "resource": hit.resource.value(),
+        "action": hit.action.value(),
         "details": finding.extra(),
-        "detection": hit.detection,
+        "detection": hit.detection.as_ref().map(Part::value),
     })
 }
 
@@ -68,12 +68,11 @@ pub fn wire(finding: &Finding, origin: &Origin) -> Wire {
         ("finding.actor".to_owned(), json!(hit.actor)),
         ("finding.count".to_owned(), json!(finding.count)),
         ("finding.severity".to_owned(), json!(hit.severity)),
-        ("finding.resource".to_owned(), hit.resource.clone()),
-        ("finding.action".to_owned(), hit.action.clone()),
+        ("finding.resource".to_owned(), hit.resource.value()),
+        ("finding.action".to_owned(), hit.action.value()),
     ]);
-    let workload = hit
-        .resource
-        .pointer("/kubernetesDetails/kubernetesWorkloadDetails");
+    let resource = hit.resource.value();
+    let workload = resource.pointer("/kubernetesDetails/kubernetesWorkloadDetails");
     if let Some(workload) = workload {
         for (field, key) in [("k8s.ns.name", "namespace"), ("k8s.pod.name", "name")] {
             if let Some(value) = workload.get(key).filter(|value| value.is_string()) {

@@ -164,7 +164,33 @@ impl<'a> Json<'a> {
 
     /// Member `key` of an object (the first of several), or element `key` of an array when `key` is a number.
     pub fn get(self, key: &str) -> Option<Self> {
-        self.find(|text| text.is(key.as_bytes()), || key.parse().ok())
+        match self.node().kind {
+            NodeKind::Object => self.member(key.as_bytes()),
+            NodeKind::Array => self.items().nth(key.parse().ok()?),
+            _ => None,
+        }
+    }
+
+    /// Looking for members is half of the work on a record: most keys are passed over by their length alone.
+    fn member(self, wanted: &[u8]) -> Option<Self> {
+        let end = self.node().next as usize;
+        let mut at = self.at + 1;
+        while at < end {
+            let [key, value] = self.nodes.get(at..at + 2)? else {
+                return None;
+            };
+            let raw = self.text.get(key.start as usize..key.end as usize)?;
+            let found = if key.kind == NodeKind::Escaped {
+                text::unescaped_is(raw, wanted)
+            } else {
+                raw == wanted
+            };
+            if found {
+                return Some(self.at(at + 1));
+            }
+            at = value.next as usize;
+        }
+        None
     }
 
     /// As [`Self::get`] for a step of a JSON pointer (RFC 6901), in which `~1` is `/` and `~0` is `~`.
@@ -172,22 +198,9 @@ impl<'a> Json<'a> {
         if !step.contains('~') {
             return self.get(step);
         }
-        self.find(|text| text::pointer_step_is(step, text), || None)
-    }
-
-    fn find(
-        self,
-        wanted: impl Fn(Text<'a>) -> bool,
-        index: impl Fn() -> Option<usize>,
-    ) -> Option<Self> {
-        match self.node().kind {
-            NodeKind::Object => self
-                .members()
-                .find(|(key, _)| wanted(*key))
-                .map(|(_, value)| value),
-            NodeKind::Array => self.items().nth(index()?),
-            _ => None,
-        }
+        self.members()
+            .find(|(key, _)| text::pointer_step_is(step, *key))
+            .map(|(_, value)| value)
     }
 
     /// Follows `keys` from member to member.

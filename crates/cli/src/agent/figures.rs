@@ -30,6 +30,7 @@ metrics! {
     START Gauge "vedette_start_time_seconds" "When the agent started, seconds since the Unix epoch.";
     HEALTHY Gauge "vedette_healthy" "1 when /healthz answers 200, else 0.";
     EVENTS Counter "vedette_events_total" "Events handled, by source and type.";
+    UNWATCHED Gauge "vedette_unwatched_seconds" "How long nobody watched before this start, 0 when it is not known.";
     LAG Gauge "vedette_event_lag_seconds" "Age of the event that was handled last, 0 when none waits.";
     SENSOR_EVENTS Counter "vedette_sensor_events_total" "Events that the kernel side wrote.";
     SENSOR_BYTES Counter "vedette_sensor_bytes_total" "Bytes that the kernel side wrote.";
@@ -108,6 +109,7 @@ pub(crate) struct Figures {
     board: Board,
     started: u64,
     reloaded: u64,
+    unwatched: Duration,
     ticks: u64,
     recent: VecDeque<(u64, u64)>,
     /// Matches of rule sets before this one, by rule, priority and source.
@@ -117,13 +119,15 @@ pub(crate) struct Figures {
 }
 
 impl Figures {
-    /// `programs` is what the kernel side's programs cost at the start, when the kernel still tells.
-    pub(crate) fn new(board: Board, programs: Vec<ProgramStats>) -> Self {
+    /// `programs` is what the kernel side's programs cost at the start, when the kernel still tells; `unwatched` how long
+    /// nobody watched before it.
+    pub(crate) fn new(board: Board, programs: Vec<ProgramStats>, unwatched: Duration) -> Self {
         let now = now();
         Self {
             board,
             started: now,
             reloaded: now,
+            unwatched,
             ticks: 0,
             recent: VecDeque::new(),
             matched: BTreeMap::new(),
@@ -183,6 +187,7 @@ impl Figures {
                 page.sample(&EVENTS, &[("source", "syscall"), ("type", name)], count);
             }
         }
+        page.add(&UNWATCHED, self.unwatched.as_secs_f64());
         page.add(&LAG, lag.as_secs_f64());
         if let Ok(stats) = stats {
             sensor(&mut page, stats);
@@ -367,7 +372,7 @@ mod tests {
 
     #[test]
     fn losses_and_lag_make_unwell() {
-        let mut figures = Figures::new(board(), Vec::new());
+        let mut figures = Figures::new(board(), Vec::new(), Duration::ZERO);
         let health = Health {
             drop_percent: 5,
             lag: Duration::from_secs(10),

@@ -9,8 +9,10 @@ use serde_json::{Value as Json, json};
 use vedette_outputs::Snapshot;
 use vedette_sensor::Stats;
 
+use super::bundle::{Board, InUse};
 use super::config::Server;
-use crate::serving::read_secret;
+use super::server::Client;
+use super::stage::Prevention;
 
 /// How often the server hears of this node; it calls a node silent after four times this.
 const EVERY: Duration = Duration::from_secs(15);
@@ -21,21 +23,15 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 pub(crate) struct Heartbeat {
     said: Arc<Mutex<Option<Json>>>,
     kernel: String,
-    tier: &'static str,
+    bundle: Board,
 }
 
 impl Heartbeat {
     /// Starts the thread that tells the server.
-    pub(crate) fn start(server: &Server, guards: bool) -> anyhow::Result<Self> {
-        let token = server.token_file.as_deref().map(read_secret).transpose()?;
-        let url = format!("{}/api/v1/heartbeat", server.url);
+    pub(crate) fn start(server: &Server, bundle: &Board) -> anyhow::Result<Self> {
+        let client = Client::new(server, TIMEOUT)?;
         let said: Arc<Mutex<Option<Json>>> = Arc::default();
         let shared = Arc::clone(&said);
-        let agent = ureq::Agent::config_builder()
-            .timeout_global(Some(TIMEOUT))
-            .max_redirects(0)
-            .build()
-            .new_agent();
         std::thread::Builder::new()
             .name("heartbeat".to_owned())
             .spawn(move || {
@@ -48,12 +44,8 @@ impl Heartbeat {
                     let Some(body) = shared.lock().ok().and_then(|mut said| said.take()) else {
                         continue;
                     };
-                    let mut request = agent.post(&url).header("content-type", "application/json");
-                    if let Some(token) = &token {
-                        request = request.header("authorization", format!("Bearer {token}"));
-                    }
                     // A server that is away hears of us later; the records are what must not be lost.
-                    let _ = request.send(body.to_string());
+                    let _ = client.post("/heartbeat", &body);
                     sent = Some(Instant::now());
                 }
             })
@@ -62,12 +54,23 @@ impl Heartbeat {
         Ok(Self {
             said,
             kernel: kernel.trim().to_owned(),
-            tier: if guards { "guard" } else { "observe" },
+            bundle: Arc::clone(bundle),
         })
     }
 
     /// Takes the figures of this second.
-    pub(crate) fn take(&self, stats: &Stats, outputs: &[Snapshot]) {
+    pub(crate) fn take(&self, stats: &Stats, outputs: &[Snapshot], prevention: Option<Prevention>) {
+        let (tier, canary) = match prevention {
+            None => ("observe", String::new()),
+            Some(Prevention { tier, proved }) => (
+                tier,
+                proved.map_or_else(|why| format!("failed: {why}"), |()| "passed".to_owned()),
+            ),
+        };
+        let in_use = self
+            .bundle
+            .lock()
+            .map_or_else(|_| InUse::default(), |bundle| bundle.clone());
         let mut drops: BTreeMap<String, u64> = BTreeMap::new();
         drops.insert("kernel".to_owned(), stats.dropped());
         let server = || outputs.iter().filter(|one| one.name == "server");
@@ -77,8 +80,10 @@ impl Heartbeat {
         let body = json!({
             "version": env!("CARGO_PKG_VERSION"),
             "kernel": self.kernel,
-            "tier": self.tier,
-            "canary": "",
+            "tier": tier,
+            "canary": canary,
+            "bundle": in_use.version,
+            "bundle_problem": in_use.problem,
             "state": "running",
             "events": stats.events,
             "drops": drops,

@@ -4,6 +4,7 @@
 //! where findings go, [`reload`] reads rules again. One thread handles events; every other thread only helps it.
 
 mod activity;
+mod bundle;
 pub(crate) mod capture;
 pub(crate) mod config;
 mod emit;
@@ -14,14 +15,17 @@ mod http;
 mod log;
 mod metrics;
 mod miner;
+mod orders;
 mod pipeline;
 mod privileges;
 pub(crate) mod reload;
+mod respond;
 mod rules;
 mod sandbox;
 mod server;
 mod stage;
 mod tree;
+mod watched;
 pub(crate) mod workload;
 
 use std::process::ExitCode;
@@ -44,6 +48,7 @@ use heartbeat::Heartbeat;
 use log::Log;
 use pipeline::Pipeline;
 use reload::{Fresh, Origin};
+use watched::Watched;
 
 /// Longest pause when no event is ready. A ring that fills up ends it sooner.
 const PAUSE: Duration = Duration::from_millis(10);
@@ -55,10 +60,13 @@ pub(crate) fn run(origin: Origin, limit: Option<Duration>) -> anyhow::Result<Exi
     let mut config = Config::from(&origin.read()?);
     let log = Log::new(config.log);
     let hostname: Arc<str> = config.node.clone().unwrap_or_else(hostname::current).into();
-    let texts = rules::read(&config.rules)?;
-    let Ok(ready) = rules::compile(&texts, &config, &hostname) else {
-        let loaded = vedette_rules::load(&texts, &vedette_rules::Options::default());
-        rulefiles::complain(&loaded.diagnostics, &texts, false)?;
+    if let Some(dir) = config.server.as_ref().and_then(config::Server::bundle_dir) {
+        bundle::prepare(&dir)?;
+    }
+    let sources = rules::read(&config)?;
+    let Ok(ready) = rules::compile(&sources, &config, &hostname) else {
+        let loaded = vedette_rules::load(&sources.texts, &vedette_rules::Options::default());
+        rulefiles::complain(&loaded.diagnostics, &sources.texts, false)?;
         return Ok(ExitCode::from(exit::USAGE));
     };
     let stop = Arc::new(AtomicBool::new(false));
@@ -86,6 +94,7 @@ pub(crate) fn run(origin: Origin, limit: Option<Duration>) -> anyhow::Result<Exi
             return Ok(ExitCode::from(exit::CANNOT));
         }
     };
+    let (mut watched, unwatched) = take_over_note(&config, &log);
     let programs = sensor.programs();
     let listener = config.metrics.map(http::listen).transpose()?;
     // The rings fill while /proc is read, so nothing falls between the two; what both tell is told twice.
@@ -94,23 +103,30 @@ pub(crate) fn run(origin: Origin, limit: Option<Duration>) -> anyhow::Result<Exi
     give_up_privileges(&config, &pipeline, &log)?;
     pipeline.observer.watch();
     pipeline.emit.apply(&config)?;
+    let in_use = bundle::Board::default();
+    put_to_use(&in_use, &ready.bundle, &log);
     let mut heartbeat = None;
     if let Some(server) = &config.server {
         pipeline.emit.ship_to(server)?;
-        let guards = pipeline.stages.iter().any(|stage| stage.is_guard());
-        heartbeat = Some(Heartbeat::start(server, guards)?);
+        heartbeat = Some(Heartbeat::start(server, &in_use)?);
+        orders::start(server, &in_use, &log)?;
     }
-    let mut figures = Figures::new(figures::board(), programs);
+    let mut figures = Figures::new(figures::board(), programs, unwatched);
     if let Some(listener) = listener {
         let address = listener.local_addr().context("metrics.listen")?;
         http::start(listener, figures.board())?;
         log.info("metrics and health are served", &[("address", &address)]);
     }
-    let reload = reload::start(origin, &config, &texts, &hostname, &log)?;
+    let reload = reload::start(origin, &config, &sources, &hostname, &log)?;
     if config.seccomp {
         let programs = config.outputs.iter().any(Spec::is_program);
         let guard = pipeline.stages.iter().any(|stage| stage.is_guard());
-        sandbox::enter(sandbox::Besides { programs, guard })?;
+        let respond = config.server.is_some();
+        sandbox::enter(sandbox::Besides {
+            programs,
+            guard,
+            respond,
+        })?;
     }
     for warning in &ready.warnings {
         log.debug("rules", &[("warning", warning)]);
@@ -121,6 +137,7 @@ pub(crate) fn run(origin: Origin, limit: Option<Duration>) -> anyhow::Result<Exi
     while !stop.load(Relaxed) && deadline.is_none_or(|deadline| Instant::now() < deadline) {
         if let Ok(fresh) = reload.fresh.try_recv() {
             figures.swap(&pipeline.detector);
+            put_to_use(&in_use, &fresh.rules.bundle, &log);
             config = take_over(&mut pipeline, &mut sensor, fresh, &log);
             reload.counts.done.fetch_add(1, Relaxed);
         }
@@ -140,8 +157,12 @@ pub(crate) fn run(origin: Origin, limit: Option<Duration>) -> anyhow::Result<Exi
             let stats = sensor.stats();
             if let Ok(stats) = &stats {
                 pipeline.emit.lost = stats.dropped();
+                if let Some(watched) = &mut watched {
+                    watched.note(stats.dropped(), false);
+                }
                 if let Some(heartbeat) = &heartbeat {
-                    heartbeat.take(stats, &pipeline.emit.outputs());
+                    let prevention = pipeline.stages.iter().find_map(|stage| stage.prevention());
+                    heartbeat.take(stats, &pipeline.emit.outputs(), prevention);
                 }
             }
             let stats = stats.map_err(|error| error.to_string());
@@ -176,6 +197,9 @@ pub(crate) fn run(origin: Origin, limit: Option<Duration>) -> anyhow::Result<Exi
     let alerts = emit.alerts();
     report_losses(emit.finish())?;
     let stats = sensor.stats().context("reading the sensor's counters")?;
+    if let Some(watched) = &mut watched {
+        watched.note(stats.dropped(), true);
+    }
     log.info(
         "stopped",
         &[
@@ -187,17 +211,54 @@ pub(crate) fn run(origin: Origin, limit: Option<Duration>) -> anyhow::Result<Exi
     Ok(ExitCode::SUCCESS)
 }
 
+/// The note of the last run, and how long nobody watched since then.
+fn take_over_note(config: &Config, log: &Log) -> (Option<Watched>, Duration) {
+    match Watched::open(&config.watched) {
+        Ok(Some((mut watched, absence))) => {
+            watched.note(0, false);
+            if let Some(absence) = &absence {
+                absence.tell(log);
+            }
+            let length = absence.map_or(Duration::ZERO, |absence| absence.length());
+            (Some(watched), length)
+        }
+        Ok(None) => (None, Duration::ZERO),
+        Err(error) => {
+            let file = config.watched.display();
+            log.warn(
+                "the next start will not know how long nobody watched",
+                &[("file", &file), ("error", &error)],
+            );
+            (None, Duration::ZERO)
+        }
+    }
+}
+
 fn give_up_privileges(config: &Config, pipeline: &Pipeline, log: &Log) -> anyhow::Result<()> {
     if !config.drop_privileges {
         return Ok(());
     }
-    let needed = pipeline
+    let mut needed = pipeline
         .stages
         .iter()
         .fold(CapabilitySet::empty(), |all, stage| all | stage.needs());
+    if config.server.as_ref().is_some_and(|server| server.respond) {
+        needed |= respond::needs();
+    }
     let kept = privileges::drop_to(config, needed)?;
     log.debug("capabilities left", &[("kept", &privileges::names(kept))]);
     Ok(())
+}
+
+/// Notes which of the server's rules and policies are at work.
+fn put_to_use(board: &bundle::Board, in_use: &bundle::InUse, log: &Log) {
+    if !in_use.problem.is_empty() {
+        log.error(
+            "part of what the server gives is not used",
+            &[("problem", &in_use.problem)],
+        );
+    }
+    bundle::tell(board, |board| *board = in_use.clone());
 }
 
 /// Goes on with rules and configuration that were read again; no event is missed. The configuration comes back.

@@ -18,9 +18,9 @@ use anyhow::Context;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
 
-use super::config::{Config, Values};
+use super::config::{Config, Server, Values};
 use super::log::Log;
-use super::rules::{self, Ready, Texts};
+use super::rules::{self, Ready, Sources};
 
 /// How long files must be quiet before they are read: editors and mounts change several in a row.
 const QUIET: Duration = Duration::from_millis(200);
@@ -98,11 +98,11 @@ pub(crate) struct Reload {
     pub(crate) counts: Arc<Counts>,
 }
 
-/// Starts the thread. `texts` are the rule files at work.
+/// Starts the thread. `sources` are the rule files at work.
 pub(crate) fn start(
     origin: Origin,
     config: &Config,
-    texts: &Texts,
+    sources: &Sources,
     hostname: &Arc<str>,
     log: &Log,
 ) -> anyhow::Result<Reload> {
@@ -121,7 +121,7 @@ pub(crate) fn start(
         counts: Arc::clone(&counts),
         send,
         hangup,
-        seen: fingerprint(config, texts),
+        seen: fingerprint(config, sources),
     };
     let config = config.clone();
     std::thread::Builder::new()
@@ -144,8 +144,16 @@ struct Worker {
 impl Worker {
     fn run(mut self, mut config: Config) {
         loop {
-            let watch = if config.watch {
-                match watch(&places(&self.origin, &config)) {
+            // what the server gives is always taken up; files only where they are to be watched
+            let mut watched = BTreeSet::new();
+            if config.watch {
+                watched = places(&self.origin, &config);
+            }
+            watched.extend(config.server.as_ref().and_then(Server::bundle_dir));
+            let watch = if watched.is_empty() {
+                None
+            } else {
+                match watch(&watched) {
                     Ok(watch) => Some(watch),
                     Err(error) => {
                         self.log.warn(
@@ -155,8 +163,6 @@ impl Worker {
                         None
                     }
                 }
-            } else {
-                None
             };
             let Some(signalled) = self.wait(watch.as_ref()) else {
                 return;
@@ -220,18 +226,18 @@ impl Worker {
                 return None;
             }
         };
-        let texts = match rules::read(&config.rules) {
-            Ok(texts) => texts,
+        let sources = match rules::read(&config) {
+            Ok(sources) => sources,
             Err(error) => {
                 failed(&format!("{error:#}"));
                 return None;
             }
         };
-        let seen = fingerprint(&config, &texts);
+        let seen = fingerprint(&config, &sources);
         if !signalled && seen == self.seen {
             return None;
         }
-        let ready = match rules::compile(&texts, &config, &self.hostname) {
+        let ready = match rules::compile(&sources, &config, &self.hostname) {
             Ok(ready) => ready,
             Err(errors) => {
                 for error in errors {
@@ -265,9 +271,11 @@ fn guarded(config: &Config) -> impl Iterator<Item = &PathBuf> {
 }
 
 /// Stands for the content of rules and configuration.
-fn fingerprint(config: &Config, texts: &Texts) -> u64 {
+fn fingerprint(config: &Config, sources: &Sources) -> u64 {
     let mut hasher = DefaultHasher::new();
-    texts.hash(&mut hasher);
+    sources.texts.hash(&mut hasher);
+    // policies of the server are in it, too
+    sources.version.hash(&mut hasher);
     format!("{config:?}").hash(&mut hasher);
     // policies and lists by size and time: a list can be large
     for path in guarded(config) {

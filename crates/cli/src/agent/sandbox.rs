@@ -169,6 +169,9 @@ const GUARD: &[i64] = &[
     libc::SYS_unshare,
 ];
 
+/// What carrying out an order takes: signals to processes by descriptor.
+const RESPOND: &[i64] = &[libc::SYS_pidfd_open, libc::SYS_pidfd_send_signal];
+
 /// The command with which a guard stage asks where a file comes from: run a program.
 const GUARD_BPF: u64 = 10;
 
@@ -214,6 +217,8 @@ pub(crate) struct Besides {
     pub(crate) programs: bool,
     /// A stage denies or kills.
     pub(crate) guard: bool,
+    /// Orders of people are carried out.
+    pub(crate) respond: bool,
 }
 
 /// Restricts every thread of this process, and all that it starts, from now on.
@@ -235,6 +240,9 @@ fn filters(besides: Besides) -> anyhow::Result<Vec<BpfProgram>> {
     }
     let mut rules = always(ALLOWED);
     rules.extend(always(ALLOWED_HERE));
+    if besides.respond {
+        rules.extend(always(RESPOND));
+    }
     if besides.guard {
         rules.extend(always(GUARD));
     }
@@ -305,8 +313,15 @@ mod tests {
     fn every_form_compiles_within_the_kernels_limit() {
         for programs in [false, true] {
             for guard in [false, true] {
-                for filter in filters(Besides { programs, guard }).expect("sound rules") {
-                    assert!(!filter.is_empty() && filter.len() < 4096);
+                for respond in [false, true] {
+                    let besides = Besides {
+                        programs,
+                        guard,
+                        respond,
+                    };
+                    for filter in filters(besides).expect("sound rules") {
+                        assert!(!filter.is_empty() && filter.len() < 4096);
+                    }
                 }
             }
         }

@@ -30,6 +30,11 @@ pub(crate) trait Stage {
         CapabilitySet::empty()
     }
 
+    /// What this part can do about an attack; `None` when it prevents nothing.
+    fn prevention(&self) -> Option<Prevention> {
+        None
+    }
+
     /// Whether this part denies or kills, which the filter of system calls must let through.
     fn is_guard(&self) -> bool {
         false
@@ -65,6 +70,15 @@ pub(crate) trait Stage {
 
     /// The agent ends.
     fn finish(&mut self, _emit: &mut Emit) {}
+}
+
+/// How prevention stands.
+#[derive(Clone, Debug)]
+pub(crate) struct Prevention {
+    /// `bpf_lsm`, `fanotify` or `kill`.
+    pub(crate) tier: &'static str,
+    /// The last proof, or why it failed.
+    pub(crate) proved: Result<(), String>,
 }
 
 /// The parts that this configuration asks for. Made while the agent still has every privilege.

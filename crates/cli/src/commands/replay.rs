@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use vedette_detect::{Mode, RuleSet, Settings, TimeStyle};
+use vedette_detect::{Mode, Settings, TimeStyle};
 use vedette_event::{JsonKeys, Priority};
 use vedette_outputs::{Fanout, Format, Full, Snapshot, Spec};
 use vedette_rules::output::AppendOutput;
@@ -177,20 +177,7 @@ fn compile(loaded: &Loaded, args: &Args, hostname: &Arc<str>) -> Rules {
             TimeStyle::Clock
         },
     };
-    let mut sources: Vec<&str> = loaded
-        .rules
-        .iter()
-        .map(|rule| rule.rule.source.as_str())
-        .collect();
-    sources.sort_unstable();
-    sources.dedup();
-    let set = |source: &str| Arc::new(RuleSet::compile(&loaded.rules, source, settings.clone()));
-    Rules(
-        sources
-            .into_iter()
-            .map(|source| (source.to_owned(), set(source)))
-            .collect(),
-    )
+    Rules::compile(loaded, &settings)
 }
 
 /// Replays and prints what a server would be sent.

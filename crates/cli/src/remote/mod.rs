@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use serde_json::Value as Json;
-use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
 use crate::commands::exit;
 use crate::serving::read_secret;
@@ -183,19 +182,12 @@ impl Remote {
 }
 
 fn agent(ca: Option<PathBuf>, timeout: Option<Duration>) -> anyhow::Result<ureq::Agent> {
-    let mut tls = TlsConfig::builder();
-    if let Some(path) = ca {
-        let what = || format!("reading {}", path.display());
-        let pem = std::fs::read(&path).with_context(what)?;
-        let certificate = Certificate::from_pem(&pem).with_context(what)?;
-        tls = tls.root_certs(RootCerts::new_with_certs(&[certificate]));
-    }
     let config = ureq::Agent::config_builder()
         .timeout_connect(Some(CONNECT))
         .timeout_global(timeout)
         .http_status_as_error(false)
         .max_redirects(0)
-        .tls_config(tls.build())
+        .tls_config(vedette_outputs::trust(ca.as_deref())?)
         .user_agent(concat!("vedette/", env!("CARGO_PKG_VERSION")))
         .build();
     Ok(config.new_agent())

@@ -9,8 +9,9 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
-use vedette_detect::{Describer, Detector, RuleSet};
+use vedette_detect::{Describer, Detector, RuleSet, Settings};
 use vedette_event::{Activity, Alert, Extract, Finding, Record};
+use vedette_rules::Loaded;
 
 use crate::input::Progress;
 
@@ -72,6 +73,24 @@ fn observe<E: Extract>(
 pub(crate) struct Rules(pub(crate) Vec<(String, Arc<RuleSet>)>);
 
 impl Rules {
+    /// Compiles the rules of every source that there are rules for.
+    pub(crate) fn compile(loaded: &Loaded, settings: &Settings) -> Self {
+        let mut sources: Vec<&str> = loaded
+            .rules
+            .iter()
+            .map(|rule| rule.rule.source.as_str())
+            .collect();
+        sources.sort_unstable();
+        sources.dedup();
+        let set = |source: &str| RuleSet::compile(&loaded.rules, source, settings.clone());
+        Self(
+            sources
+                .into_iter()
+                .map(|source| (source.to_owned(), Arc::new(set(source))))
+                .collect(),
+        )
+    }
+
     /// The rule set of a source.
     pub(crate) fn of(&self, source: &str) -> Option<&Arc<RuleSet>> {
         self.0

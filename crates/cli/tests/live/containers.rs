@@ -10,13 +10,13 @@ use crate::image::{self, NAME, TAG, run};
 use crate::running::{Agent, has, may_run, rules, wait_for};
 
 /// An agent that looks for runtimes' files below `root`, and prints findings about `echo MARKER`.
-fn agent(dir: &Path, root: &Path, marker: &str) -> Agent {
+pub(crate) fn agent(dir: &Path, root: &Path, marker: &str) -> Agent {
     let rules = rules(dir, marker);
     let root = format!("containers.root={}", root.display());
     Agent::start(&["-r", &rules, "-o", "finding", "--set", &root])
 }
 
-fn field<'a>(finding: &'a Value, name: &str) -> &'a str {
+pub(crate) fn field<'a>(finding: &'a Value, name: &str) -> &'a str {
     let value = &finding["fields"][name];
     value
         .as_str()
@@ -24,19 +24,24 @@ fn field<'a>(finding: &'a Value, name: &str) -> &'a str {
 }
 
 /// A containerd of our own.
-struct Containerd {
+pub(crate) struct Containerd {
     child: Child,
-    socket: PathBuf,
+    pub(crate) socket: PathBuf,
 }
 
 impl Containerd {
     /// State and store lie below `root` as they lie below `/` on a real machine.
     fn start(root: &Path) -> Self {
+        Self::with(root, "disabled_plugins = [\"io.containerd.grpc.v1.cri\"]\n")
+    }
+
+    /// The same with more in its configuration.
+    pub(crate) fn with(root: &Path, more: &str) -> Self {
         let socket = root.join("containerd.sock");
         let config = root.join("containerd.toml");
         let text = format!(
             "version = 2\nroot = \"{0}/var/lib/containerd\"\nstate = \"{0}/run/containerd\"\n\
-             disabled_plugins = [\"io.containerd.grpc.v1.cri\"]\n[grpc]\naddress = \"{1}\"\n",
+             {more}[grpc]\naddress = \"{1}\"\n",
             root.display(),
             socket.display()
         );
@@ -63,7 +68,7 @@ impl Containerd {
         containerd
     }
 
-    fn ctr(&self) -> Command {
+    pub(crate) fn ctr(&self) -> Command {
         let mut command = Command::new("ctr");
         command.arg("-a").arg(&self.socket);
         command

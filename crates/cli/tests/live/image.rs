@@ -51,9 +51,14 @@ pub(crate) fn tar(root: &Path, to: &Path) {
         .arg("."));
 }
 
-/// An OCI archive with one layer. The image's digest comes back.
+/// An OCI archive with one layer, of an image with a shell. The image's digest comes back.
 pub(crate) fn archive(root: &Path, work: &Path) -> (PathBuf, String) {
-    let layout = work.join("layout");
+    archive_of(root, work, TAG, &["/bin/sh"])
+}
+
+/// The same with a tag and a command of its own, in files that are named after the tag.
+pub(crate) fn archive_of(root: &Path, work: &Path, tag: &str, cmd: &[&str]) -> (PathBuf, String) {
+    let layout = work.join(format!("layout-{tag}"));
     let blobs = layout.join("blobs/sha256");
     fs::create_dir_all(&blobs).unwrap();
     let add = |file: &Path| -> (String, u64) {
@@ -78,7 +83,7 @@ pub(crate) fn archive(root: &Path, work: &Path) -> (PathBuf, String) {
     };
     let (config, config_size) = add(&write(
         "config.json",
-        &json!({"architecture": arch, "os": "linux", "config": {"Cmd": ["/bin/sh"]},
+        &json!({"architecture": arch, "os": "linux", "config": {"Cmd": cmd},
             "rootfs": {"type": "layers", "diff_ids": [layer]}}),
     ));
     let (manifest, size) = add(&write(
@@ -91,7 +96,7 @@ pub(crate) fn archive(root: &Path, work: &Path) -> (PathBuf, String) {
         layout.join("index.json"),
         json!({"schemaVersion": 2, "manifests": [{"mediaType": "application/vnd.oci.image.manifest.v1+json",
             "digest": manifest, "size": size, "platform": {"architecture": arch, "os": "linux"},
-            "annotations": {"org.opencontainers.image.ref.name": TAG}}]})
+            "annotations": {"org.opencontainers.image.ref.name": tag}}]})
         .to_string(),
     )
     .unwrap();
@@ -100,7 +105,7 @@ pub(crate) fn archive(root: &Path, work: &Path) -> (PathBuf, String) {
         r#"{"imageLayoutVersion":"1.0.0"}"#,
     )
     .unwrap();
-    let archive = work.join("image.tar");
+    let archive = work.join(format!("image-{tag}.tar"));
     tar(&layout, &archive);
     (archive, manifest)
 }

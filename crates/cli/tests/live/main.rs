@@ -8,7 +8,10 @@
 )]
 
 mod containers;
+mod cri;
+mod hard;
 mod image;
 mod running;
 mod session;
 mod storm;
+mod uring;

@@ -13,9 +13,9 @@ use crate::running::{Agent, echo, get, has, may_run, rule, sample, status, wait_
 use crate::session::ingest;
 
 /// Resident memory that the agent stays below in these storms; Falco's is 66 to 79 MiB with its own rules.
-const MAX_RSS_KIB: u64 = 79 * 1024;
+pub(crate) const MAX_RSS_KIB: u64 = 79 * 1024;
 
-fn rss_kib(pid: u32) -> u64 {
+pub(crate) fn rss_kib(pid: u32) -> u64 {
     let text = status(pid, "VmRSS");
     text.split(' ').next().unwrap().parse().unwrap()
 }

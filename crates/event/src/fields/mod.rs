@@ -19,6 +19,7 @@ mod okta;
 mod process;
 mod user;
 mod util;
+mod vedette;
 
 use crate::field::FieldClass;
 
@@ -43,4 +44,5 @@ pub(crate) static CLASSES: &[&FieldClass] = &[
     &okta::CLASS,
     &github::CLASS,
     &anomaly::CLASS,
+    &vedette::CLASS,
 ];

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use vedette_audit::time::Civil;
+use vedette_audit::time::utc;
 
 use super::sign::{Request, Scope, authorization, body_digest, encode};
 use super::{AwsError, Credentials};
@@ -130,11 +130,7 @@ impl Client {
         let credentials = self.credentials()?;
         let base = base.trim_end_matches('/');
         let host = base.split_once("://").map_or(base, |(_, host)| host);
-        let at = Civil::from_ts(now());
-        let time = format!(
-            "{:04}{:02}{:02}T{:02}{:02}{:02}Z",
-            at.year, at.month, at.day, at.hour, at.minute, at.second
-        );
+        let time = utc(now()).strftime("%Y%m%dT%H%M%SZ").to_string();
         let mut signed: Vec<(String, String)> = fields
             .iter()
             .map(|(name, value)| ((*name).to_owned(), value.clone()))

@@ -6,6 +6,7 @@
 //! Where the inputs do not settle a condition, both ways are followed; when they end alike the doubt did not
 //! matter, else the answer is [`Decision::Undecidable`] with the reason.
 
+mod calico;
 mod explain;
 mod matching;
 mod resolve;

@@ -2,7 +2,7 @@
 
 use std::io::Read;
 
-use vedette_event::{EventType, Malformed, RawEvent};
+use vedette_event::{EventType, Malformed, RawEvent, Via};
 
 use super::{MAX_EVENT_BLOCK, Reader};
 use crate::block::{self, EventBlock, FRAME};
@@ -42,7 +42,8 @@ impl<R: Read> Reader<R> {
             Place::Swapped => raw(event, self.num, &self.swapped),
             Place::Converter => Ok(self
                 .converter
-                .event(self.num, event.ts, event.tid, event.cpu)),
+                .event(self.num, event.ts, event.tid, event.cpu)
+                .by(via(event))),
         }
     }
 
@@ -161,9 +162,18 @@ fn raw<'a>(event: &Decoded, num: u64, body: &'a [u8]) -> Result<RawEvent<'a>, Ma
     let lengths = body.get(event.lengths.clone()).ok_or(Malformed::Lengths)?;
     let data = body.get(event.data.clone()).ok_or(Malformed::Data)?;
     let wide = lengths.len() > 2 * usize::from(event.nparams);
-    Ok(RawEvent::checked_before(
-        num, event.ts, event.tid, event.cpu, event.kind, wide, lengths, data,
-    ))
+    let (num, ts, tid, cpu) = (num, event.ts, event.tid, event.cpu);
+    Ok(RawEvent::checked_before(num, ts, tid, cpu, event.kind, wide, lengths, data).by(via(event)))
+}
+
+/// Which way it came, as the dump flags say.
+#[inline]
+fn via(event: &Decoded) -> Via {
+    if event.flags & block::IO_URING == 0 {
+        Via::Call
+    } else {
+        Via::IoUring
+    }
 }
 
 /// Event types that a recorder writes first to say which containers, users and groups there are. While nothing else has

@@ -323,11 +323,22 @@ fn a_stuck_answer_is_given_at_the_deadline() {
     }
 }
 
+/// Starts that take two seconds or so one after the other, at most so many: fewer on an emulated machine, which needs tens
+/// of milliseconds for one.
+fn as_many_as(cell: &Cell, most: u64) -> u64 {
+    let begun = Instant::now();
+    let starts = "i=0; while [ $i -lt 20 ]; do i=$((i+1)); /bin/starter; done";
+    cell.run(starts, false);
+    let one = begun.elapsed() / 20;
+    (2_000_000 / (one.as_micros() as u64).max(1)).clamp(20, most)
+}
+
 /// As many starts as the machine can do, from several loops at once: none waits for the watchdog, and all end.
 #[test]
 fn a_storm_does_not_stop_the_machine() {
     const LOOPS: u64 = 4;
-    const EACH: u64 = 2000;
+    /// Starts of each loop, where they take a millisecond or less.
+    const MOST: u64 = 2000;
     let Some(mut guard) = start(Mechanism::Kill) else {
         return;
     };
@@ -340,13 +351,14 @@ fn a_storm_does_not_stop_the_machine() {
     let Some((gate, _refusals)) = open(&guard, settings) else {
         return;
     };
+    let each = as_many_as(&cell, MOST);
     let namespace = mount_namespace(cell.pid()).unwrap();
     guard
         .bind(Some(namespace), cell.group(), &deny(cell.root_dev()))
         .unwrap();
     gate.admit(&container(&cell, &effective(DENY, ""))).unwrap();
     let script = format!(
-        "storm() {{ i=0; while [ $i -lt {EACH} ]; do i=$((i+1)); /bin/starter; done; }}; \
+        "storm() {{ i=0; while [ $i -lt {each} ]; do i=$((i+1)); /bin/starter; done; }}; \
          for n in 1 2 3 {LOOPS}; do storm 2>/dev/null & done; wait; echo RAN"
     );
     let begun = Instant::now();
@@ -357,13 +369,13 @@ fn a_storm_does_not_stop_the_machine() {
         String::from_utf8_lossy(&output.stdout).contains("RAN"),
         "{output:?}"
     );
-    assert!(stats.asked >= LOOPS * EACH, "{stats:?}");
+    assert!(stats.asked >= LOOPS * each, "{stats:?}");
     assert_eq!(stats.expired, 0, "{stats:?}");
     println!(
         "{} starts held and answered in {:.1} s: {:.0}/s, {:.1} us each in the gate, slowest {:.1} ms",
         stats.asked,
         took.as_secs_f64(),
-        (LOOPS * EACH) as f64 / took.as_secs_f64(),
+        (LOOPS * each) as f64 / took.as_secs_f64(),
         stats.total_ns as f64 / stats.asked as f64 / 1000.0,
         stats.slowest_ns as f64 / 1e6,
     );
@@ -373,15 +385,16 @@ fn a_storm_does_not_stop_the_machine() {
 /// kernel remembering. The first start of a file costs what asking costs.
 #[test]
 fn cost() {
-    const STARTS: u32 = 400;
+    const MOST: u64 = 400;
     let Some(mut guard) = start(Mechanism::Kill) else {
         return;
     };
     let Some(cell) = Cell::start() else { return };
+    let starts = as_many_as(&cell, MOST);
     let measure = || -> f64 {
         let run = || {
             let what = format!(
-                "CELL_ACT=starts CELL_COUNT={STARTS} /bin/probe acts::act --exact --nocapture"
+                "CELL_ACT=starts CELL_COUNT={starts} /bin/probe acts::act --exact --nocapture"
             );
             let output = cell.run(&what, false);
             let text = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -449,7 +462,8 @@ fn cost() {
         took[180].as_secs_f64() * 1e6,
     );
     // loaded machines vary; these bounds only catch a mistake of an order of magnitude
-    assert!(figures[0] - hooks < 2000.0 && figures[1] < hooks * 3.0);
+    let bound = 2000f64.max(off * 2.0);
+    assert!(figures[0] - hooks < bound && figures[1] < hooks * 3.0);
 }
 
 /// The process that holds the gate is killed: what it guarded goes on, also what waited at that moment.
@@ -479,13 +493,12 @@ fn killing_the_guard_leaves_the_machine_running() {
         String::from_utf8_lossy(&cell.run("/tmp/busybox echo RAN", false).stdout).contains("RAN")
     };
     assert!(!dropped(), "the gate holds");
+    let starts = as_many_as(&cell, 1500);
+    let script = format!(
+        "i=0; while [ $i -lt {starts} ]; do i=$((i+1)); /bin/starter; done 2>/dev/null; echo RAN"
+    );
     std::thread::scope(|scope| {
-        let storm = scope.spawn(|| {
-            cell.run(
-                "i=0; while [ $i -lt 1500 ]; do i=$((i+1)); /bin/starter; done 2>/dev/null; echo RAN",
-                false,
-            )
-        });
+        let storm = scope.spawn(|| cell.run(&script, false));
         std::thread::sleep(Duration::from_millis(300));
         // SIGKILL
         holder.kill().unwrap();

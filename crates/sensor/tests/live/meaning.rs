@@ -26,6 +26,8 @@ fn fields_of_a_live_process() {
             Fact::Descriptor(tid, entry) => Boot::Fd { tid, entry },
         });
     });
+    // Not a link, as some have it.
+    let exepath = std::fs::canonicalize("/bin/cat").unwrap();
     let mut child = Command::new("/bin/cat")
         .arg("hostname")
         .current_dir("/etc")
@@ -71,7 +73,7 @@ fn fields_of_a_live_process() {
         [
             "cat",
             "cat hostname",
-            "/usr/bin/cat",
+            exepath.to_str().unwrap(),
             "/etc/",
             "/etc/hostname",
             "root",

@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use vedette_event::Via;
 use vedette_sensor::{Interest, Origin};
 
 use crate::calls::{Scratch, text};
@@ -104,6 +105,7 @@ impl Drop for Ring {
 fn via_uring(watch: &mut Watch, symbol: &str) -> Seen {
     let seen = watch.own(symbol);
     assert_eq!(seen.origin, Origin::IoUring, "{symbol}");
+    assert_eq!(seen.via, Via::IoUring, "{symbol}");
     seen
 }
 

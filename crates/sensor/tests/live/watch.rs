@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use vedette_event::{EventType, RawEvent};
+use vedette_event::{EventType, RawEvent, Via};
 use vedette_sensor::{Config, Interest, Origin, Sensor};
 
 /// How long an event may take to arrive before the test fails; far above what any machine needs.
@@ -15,6 +15,7 @@ pub(crate) struct Seen {
     pub(crate) tid: i64,
     pub(crate) ts: u64,
     pub(crate) origin: Origin,
+    pub(crate) via: Via,
     pub(crate) params: Vec<Vec<u8>>,
 }
 
@@ -25,6 +26,7 @@ impl Seen {
             tid: event.tid,
             ts: event.ts,
             origin,
+            via: event.via,
             params: event.params().map(<[u8]>::to_vec).collect(),
         }
     }

@@ -187,8 +187,12 @@ pub(crate) struct Limits {
     pub(crate) sign_in_user: rate::Buckets,
     /// Wrong credentials of one address.
     pub(crate) wrong: rate::Buckets,
-    /// Requests of one user or node.
+    /// Orders to agents of one user, dry runs included.
+    pub(crate) respond: rate::Buckets,
+    /// Requests of one user.
     pub(crate) user: rate::Buckets,
+    /// Requests of one node.
+    pub(crate) node: rate::Buckets,
     /// Requests of nobody in particular, by address.
     pub(crate) nobody: rate::Buckets,
 }
@@ -202,8 +206,12 @@ impl Default for Limits {
             // Slower, and greater at first, so that a stranger cannot easily keep a user out.
             sign_in_user: of(20.0, 0.1),
             wrong: of(30.0, 0.5),
+            // Ten findings, each tried and done, in a hurry; then one step in three seconds.
+            respond: of(20.0, 0.33),
             // A screen asks for a dozen things at once; a script in a loop is held back.
             user: of(300.0, 60.0),
+            // Agents gather records for 25 ms and more, and send what waited while the server was away in one go.
+            node: of(600.0, 120.0),
             nobody: of(60.0, 10.0),
         }
     }

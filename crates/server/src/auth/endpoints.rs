@@ -317,7 +317,24 @@ fn refused_by(call: &Call, error: &oidc::OidcError) -> Problem {
     )
 }
 
+/// Ends a sign-in. A browser that is refused goes back to the screen that signs in, which says so; a program gets the error.
 fn end_openid(call: &Call) -> Outcome {
+    let is_browser = call
+        .header("accept")
+        .is_some_and(|kinds| kinds.contains("text/html"));
+    let problem = match finish_openid(call) {
+        Err(problem) if is_browser => problem,
+        outcome => return outcome,
+    };
+    call.app.metrics.refused(problem.code);
+    call.app.log.refused(json!({
+        "code": problem.code, "path": "/session/openid/callback", "peer": call.peer.to_string(),
+        "why": problem.message,
+    }));
+    Ok(redirect(&format!("/?refused={}", problem.code), &[]))
+}
+
+fn finish_openid(call: &Call) -> Outcome {
     let provider = provider(call)?;
     let browser = call
         .headers
@@ -335,7 +352,7 @@ fn end_openid(call: &Call) -> Outcome {
         .map_err(|error| refused_by(call, &error))?;
     let store = &*call.app.state;
     let now = clock::now();
-    let (mut user, is_new) = match users::find(store, &person.name)? {
+    let mut user = match users::find(store, &person.name)? {
         // A local user of this name is somebody else until an admin says otherwise.
         Some((user, _)) if user.subject.as_deref() != Some(person.subject.as_str()) => {
             failed(call, &person.name)?;
@@ -343,10 +360,11 @@ fn end_openid(call: &Call) -> Outcome {
                 "a local user has this name already; ask an admin",
             ));
         }
-        Some((user, _)) => (user, false),
-        None => (User::new(Role::Viewer, now), true),
+        Some((user, _)) => user,
+        None => User::new(Role::Viewer, now),
     };
-    let Some(role) = person.role.or((!is_new).then_some(user.role)) else {
+    // Whoever was in a group and is in none any more has no role any more either.
+    let Some(role) = person.role else {
         failed(call, &person.name)?;
         return Err(Problem::forbidden(
             "you are known to the provider, but have no role here; ask an admin",

@@ -84,6 +84,7 @@ fn page(call: &Call, stored: &StoredFinding) -> Result<Json, Problem> {
         Some(stops) => json!(stops.stops(&stored.finding)),
         None => json!([]),
     };
+    out["respond"] = crate::respond::offer(call, stored)?;
     out["rule_known"] = json!(crate::library::knows(call, &stored.finding.rule)?);
     Ok(out)
 }

@@ -338,8 +338,13 @@ fn admit(app: &App, row: &Route, headers: &HeaderMap, peer: IpAddr) -> Result<Ca
             .take(&address, now)
             .map_err(Problem::too_many)?;
     } else {
-        app.limits
-            .user
+        let limits = &app.limits;
+        let buckets = if caller.how == How::Node {
+            &limits.node
+        } else {
+            &limits.user
+        };
+        buckets
             .take(&caller.key(), now)
             .map_err(Problem::too_many)?;
     }

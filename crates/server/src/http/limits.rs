@@ -22,6 +22,8 @@ pub(crate) const INGEST_BYTES: usize = 8 * 1024 * 1024;
 pub(crate) const AT_WORK: usize = 24;
 /// Time a request waits for its turn before it is told that the server is busy.
 pub(crate) const TURN_TIME: Duration = Duration::from_secs(10);
+/// Agents whose request for orders waits; the others ask again and again, and leave connections to people.
+pub(crate) const WAITING_NODES: usize = 512;
 /// Live streams in all, and of one user.
 pub(crate) const STREAMS: usize = 256;
 /// A person has a handful of tabs open.

@@ -192,6 +192,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Route> {
         crate::findings::ROUTES,
         crate::findings::detail::ROUTES,
         crate::findings::export::ROUTES,
+        crate::respond::ROUTES,
         crate::live::ROUTES,
         crate::overview::ROUTES,
         crate::activity::ROUTES,

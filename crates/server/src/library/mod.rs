@@ -4,6 +4,7 @@
 //! replace one, or add an exception to one, with everything that the rules language offers.
 
 pub(crate) mod backtest;
+pub(crate) mod bundle;
 pub(crate) mod diff;
 pub(crate) mod exception;
 
@@ -106,7 +107,7 @@ pub(crate) const ROUTES: &[Route] = &[
         NODE,
         "Custom rules and policies, for agents; answers 304 to the ETag of what they have",
         Gives::Json("Bundle"),
-        bundle,
+        bundle::get,
     ),
 ];
 
@@ -415,6 +416,7 @@ fn put(call: &Call) -> Outcome {
     };
     let entry = audit::entry(call, "rule.save", name, &json!({"note": custom.note}))?;
     call.app.state.apply(vec![change, entry])?;
+    bundle::changed(&call.app);
     get(call)
 }
 
@@ -427,6 +429,7 @@ fn delete(call: &Call) -> Outcome {
     call.app
         .state
         .apply(vec![Change::delete(RULES, name), entry])?;
+    bundle::changed(&call.app);
     Reply::done()
 }
 
@@ -462,31 +465,4 @@ fn difference(call: &Call) -> Outcome {
         return Err(Problem::missing(format!("rule `{}`", name.escape_debug())));
     }
     Reply::json(&diff::lines(shipped, own.unwrap_or(shipped)))
-}
-
-fn bundle(call: &Call) -> Outcome {
-    let rules = customs(call)?;
-    let policies = crate::policies::all(call)?;
-    let stamp: Vec<_> = rules
-        .iter()
-        .chain(&policies)
-        .map(|document| (&document.key, document.updated))
-        .collect();
-    let tag = format!(
-        "\"{}\"",
-        &crate::auth::secret::digest(&json!(stamp).to_string())[..32]
-    );
-    if call.header("if-none-match") == Some(&tag) {
-        let mut reply = Reply::of("application/json", "");
-        reply.status = axum::http::StatusCode::NOT_MODIFIED;
-        return Ok(reply.with(axum::http::header::ETAG, &tag));
-    }
-    let texts = |documents: &[Document]| -> Vec<Json> {
-        documents
-            .iter()
-            .map(|document| json!({"name": document.key, "text": document.value["text"]}))
-            .collect()
-    };
-    let body = json!({"version": tag.trim_matches('"'), "rules": texts(&rules), "policies": texts(&policies)});
-    Ok(Reply::json(&body)?.with(axum::http::header::ETAG, &tag))
 }

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use vedette_event::{EventType, RawEvent};
+use vedette_event::{EventType, RawEvent, Via};
 
 /// Bytes after which a piece is complete. Small against the ring, large against an event.
 const PIECE: usize = 256 * 1024;
@@ -17,6 +17,7 @@ struct Place {
     tid: i64,
     cpu: u16,
     nparams: u16,
+    via: Via,
     /// First byte, end of the lengths, end of the data.
     at: [u32; 3],
 }
@@ -49,6 +50,7 @@ impl Piece {
             tid: event.tid,
             cpu: event.cpu,
             nparams: event.nparams() as u16,
+            via: event.via,
             at: [start as u32, middle as u32, self.bytes.len() as u32],
         });
     }
@@ -70,6 +72,7 @@ impl Piece {
                 data,
             )
             .ok()
+            .map(|event| event.by(place.via))
         })
     }
 

@@ -324,6 +324,24 @@ pub(crate) const KEYS: &[Key] = &[
         "Most records in one request.",
     ),
     key(
+        "server.bundle",
+        Flag,
+        "true",
+        "Takes rules and policies that were saved at the server, behind its own, and keeps them beside the spool.",
+    ),
+    key(
+        "server.ca_file",
+        Text(any),
+        "''",
+        "File with the certificates (PEM) of the authority that signed the server's. Empty: the public authorities.",
+    ),
+    key(
+        "server.respond",
+        Flag,
+        "true",
+        "Carries out what people order about findings: kill a process; pause, stop or kill its container.",
+    ),
+    key(
         "server.spool",
         Text(path),
         "/var/lib/vedette/spool",
@@ -358,6 +376,12 @@ pub(crate) const KEYS: &[Key] = &[
         Flag,
         "false",
         "Prints the process tree under each alert in text form.",
+    ),
+    key(
+        "watched.file",
+        Text(path),
+        "/var/lib/vedette/watched.json",
+        "File that says until when the agent watched, kept where its directory exists: the next start says how long nobody did.",
     ),
 ];
 

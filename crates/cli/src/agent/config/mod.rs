@@ -15,7 +15,7 @@ use vedette_outputs::Spec;
 pub(crate) use keys::KEYS;
 pub(crate) use values::{Value, Values};
 
-use super::log;
+use super::{bundle, log};
 
 /// What standard output shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,16 +47,30 @@ pub(crate) struct Capture {
 pub(crate) struct Server {
     pub(crate) url: String,
     pub(crate) token_file: Option<PathBuf>,
+    pub(crate) ca_file: Option<PathBuf>,
+    /// Rules and policies are taken from it.
+    pub(crate) bundle: bool,
+    /// Orders of people are carried out.
+    pub(crate) respond: bool,
     pub(crate) spool: PathBuf,
     pub(crate) spool_bytes: u64,
     pub(crate) batch: usize,
     pub(crate) activity: bool,
 }
 
+impl Server {
+    /// Where its rules and policies are kept, when they are taken.
+    pub(crate) fn bundle_dir(&self) -> Option<PathBuf> {
+        self.bundle.then(|| bundle::directory(&self.spool))
+    }
+}
+
 /// Policies, and how they prevent.
 #[derive(Clone, Debug)]
 pub(crate) struct Guard {
     pub(crate) policies: Vec<PathBuf>,
+    /// Where the server's policies are kept, when they are taken.
+    pub(crate) server: Option<PathBuf>,
     pub(crate) feeds: Vec<PathBuf>,
     pub(crate) cluster: String,
     pub(crate) deadline: Duration,
@@ -92,6 +106,7 @@ pub(crate) struct Config {
     pub(crate) guard: Option<Guard>,
     pub(crate) redact: Option<Vec<String>>,
     pub(crate) watch: bool,
+    pub(crate) watched: PathBuf,
     pub(crate) drop_privileges: bool,
     pub(crate) seccomp: bool,
     pub(crate) log: log::Settings,
@@ -162,12 +177,18 @@ impl From<&Values> for Config {
                     "deny" => vedette_guard::Otherwise::Deny,
                     _ => vedette_guard::Otherwise::Allow,
                 },
+                server: set("server.url")
+                    .filter(|_| values.flag("server.bundle"))
+                    .map(|_| bundle::directory(values.text("server.spool").as_ref())),
                 keep_on_death: values.text("guard.on_death") == "closed",
             })
-            .filter(|guard| !guard.policies.is_empty()),
+            .filter(|guard| !guard.policies.is_empty() || guard.server.is_some()),
             server: set("server.url").map(|url| Server {
                 url: url.trim_end_matches('/').to_owned(),
                 token_file: set("server.token_file").map(PathBuf::from),
+                ca_file: set("server.ca_file").map(PathBuf::from),
+                bundle: values.flag("server.bundle"),
+                respond: values.flag("server.respond"),
                 spool: values.text("server.spool").into(),
                 spool_bytes: mib("server.spool_mib"),
                 batch: values.number("server.batch") as usize,
@@ -177,6 +198,7 @@ impl From<&Values> for Config {
                 .flag("redaction.enabled")
                 .then(|| values.texts("redaction.words").to_vec()),
             watch: values.flag("reload.watch"),
+            watched: values.text("watched.file").into(),
             drop_privileges: values.flag("privileges.drop"),
             seccomp: values.flag("privileges.seccomp"),
             log: log::Settings::new(values.text("log.format"), values.text("log.level")),

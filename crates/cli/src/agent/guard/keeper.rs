@@ -162,8 +162,13 @@ impl Keeper {
             }
         }
         // the gate's threads inherit what is left
+        let needs = if settings.policies.is_empty() && !prevents {
+            crate::agent::respond::needs()
+        } else {
+            super::needs()
+        };
         if config.drop_privileges
-            && let Err(error) = privileges::drop_to(&config, super::needs())
+            && let Err(error) = privileges::drop_to(&config, needs)
         {
             let error = format!("{error:#}");
             log.warn("privileges are kept", &[("error", &error)]);

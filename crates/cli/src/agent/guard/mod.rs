@@ -27,11 +27,12 @@ use vedette_event::{
 use vedette_sensor::bootstrap::Fact;
 use vedette_state::View;
 
+use super::bundle;
 use super::config::{self, Config};
 use super::emit::Emit;
 use super::log::Log;
 use super::metrics::{Metric, Page, Type};
-use super::stage::Stage;
+use super::stage::{Prevention, Stage};
 use super::workload;
 use crate::policyfiles;
 use answers::Answers;
@@ -80,6 +81,8 @@ pub(crate) struct Policies {
     process: [EventType; 6],
     identity: [FieldRef; 3],
     log: Log,
+    /// A policy prevented something when the agent began, and what that takes was kept.
+    prevents: bool,
 }
 
 impl Policies {
@@ -93,6 +96,9 @@ impl Policies {
             return Ok(None);
         };
         let loaded = load(settings, log)?;
+        // those that a configuration names may become others; what prevention takes is not given up for them
+        let prevents =
+            !settings.policies.is_empty() || loaded.policies.iter().any(|policy| policy.detects());
         let (commands, received) = sync_channel(COMMANDS);
         let (send, findings) = sync_channel(FINDINGS);
         let status = Arc::new(board::Board::default());
@@ -131,6 +137,7 @@ impl Policies {
                 field("proc.exepath"),
             ],
             log: log.clone(),
+            prevents,
         }))
     }
 
@@ -176,7 +183,18 @@ fn needs() -> CapabilitySet {
 
 /// Reads policies and lists. Errors of single policies are logged; the others hold.
 fn load(settings: &config::Guard, log: &Log) -> anyhow::Result<Loaded> {
-    let (policies, problems) = policyfiles::read(&settings.policies).context("reading policies")?;
+    let (mut policies, mut problems) =
+        policyfiles::read(&settings.policies).context("reading policies")?;
+    // a damaged bundle is told of by whoever reads its rules
+    let server = settings.server.as_deref().map(bundle::read);
+    if let Some(Ok(Some(found))) = server {
+        for policy in found.policies {
+            let name = format!("server/{}", policy.name);
+            let (found, told) = vedette_detect::policy::read_all(&[(&name, &policy.text)], false);
+            policies.extend(found);
+            problems.extend(told);
+        }
+    }
     for problem in &problems {
         if problem.fatal {
             log.error("a policy is left out", &[("problem", problem)]);
@@ -197,11 +215,23 @@ fn load(settings: &config::Guard, log: &Log) -> anyhow::Result<Loaded> {
 
 impl Stage for Policies {
     fn needs(&self) -> CapabilitySet {
-        needs()
+        if self.prevents {
+            needs()
+        } else {
+            crate::agent::respond::needs()
+        }
     }
 
     fn is_guard(&self) -> bool {
-        true
+        self.prevents
+    }
+
+    fn prevention(&self) -> Option<Prevention> {
+        let status = self.status.read();
+        (status.tier != "none").then_some(Prevention {
+            tier: status.tier,
+            proved: status.proved,
+        })
     }
 
     fn before(&mut self, fact: &Fact<'_>) {

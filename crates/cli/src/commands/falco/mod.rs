@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use serde_json::{Value, json};
-use vedette_detect::{Mode, RuleSet, Settings, TimeStyle};
+use vedette_detect::{Mode, Settings, TimeStyle};
 use vedette_event::{JsonKeys, Priority};
 use vedette_outputs::{Fanout, Format, Full, Spec};
 use vedette_rules::output::AppendOutput;
@@ -243,25 +243,12 @@ fn replay_and_report(config: &Config, loaded: &Loaded) -> anyhow::Result<ExitCod
             TimeStyle::Clock
         },
     };
-    let mut sources: Vec<&str> = loaded
-        .rules
-        .iter()
-        .map(|rule| rule.rule.source.as_str())
-        .collect();
-    sources.sort_unstable();
-    sources.dedup();
-    let set = |source: &str| Arc::new(RuleSet::compile(&loaded.rules, source, settings.clone()));
     let plan = Plan {
         inputs: vec![input_of(config)?],
         passes: 1,
         threads: 1,
         source: None,
-        rules: Rules(
-            sources
-                .into_iter()
-                .map(|source| (source.to_owned(), set(source)))
-                .collect(),
-        ),
+        rules: Rules::compile(loaded, &settings),
         hostname,
         progress: Arc::new(Progress::default()),
         records: false,

@@ -75,6 +75,7 @@ pub(super) fn run(args: &Scan) -> anyhow::Result<ExitCode> {
             say(&format!("{}: {damage}{more}", path.display()))?;
         }
     }
+    judge.analysis.settle();
     let analysis = &judge.analysis;
     let mut findings = analysis.findings().sorted();
     let held = findings.len();

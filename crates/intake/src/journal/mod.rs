@@ -1,12 +1,13 @@
 //! The journal: everything that was taken in, on disk before it is acknowledged, in the order in which it came.
 //!
-//! A directory of segments `journal-N.log`; a segment is a row of entries
-//! `magic u32 · checksum u32 · note length u32 · payload length u32 · note · payload`, little endian, the checksum a
-//! CRC-32 over everything behind it. An entry that was cut by a crash was never acknowledged and is cut off at the next
-//! start. Segments that have been judged are removed by [`Journal::release`].
+//! A directory of segments `journal-N.log`. An entry that was cut by a crash was never acknowledged and is cut off at the
+//! next start. Segments that have been judged are removed by [`Journal::release`].
+
+mod replace;
+mod segment;
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -17,14 +18,10 @@ use thiserror::Error;
 
 use crate::source::Meta;
 
-/// Begins every entry: `vjn1`.
-const MAGIC: u32 = 0x316e_6a76;
-/// Bytes before the note.
-const HEAD: u64 = 16;
-/// Largest note; ours have some hundred bytes.
-const MAX_NOTE: usize = 64 << 10;
-/// Largest payload of an entry, the largest input that a source takes in at once.
-pub(crate) const MAX_PAYLOAD: usize = 64 << 20;
+pub(crate) use replace::{read_if_there, replace};
+pub use segment::Entry;
+pub(crate) use segment::MAX_PAYLOAD;
+use segment::{MAGIC, MAX_NOTE, number, path, read_entry, sound_end};
 
 /// Bounds of a journal.
 #[derive(Clone, Copy, Debug)]
@@ -82,17 +79,6 @@ pub enum JournalError {
 fn io_error(what: impl Into<String>) -> impl FnOnce(io::Error) -> JournalError {
     let what = what.into();
     move |source| JournalError::Io { what, source }
-}
-
-/// An entry, read back.
-#[derive(Clone, Debug, Default)]
-pub struct Entry {
-    /// Its note.
-    pub meta: Meta,
-    /// What was taken in.
-    pub payload: Vec<u8>,
-    /// The place behind it.
-    pub end: Position,
 }
 
 #[derive(Debug)]
@@ -410,100 +396,10 @@ impl Reader {
     }
 }
 
-fn path(dir: &Path, number: u64) -> PathBuf {
-    dir.join(format!("journal-{number:010}.log"))
-}
-
-fn number(name: &str) -> Option<u64> {
-    name.strip_prefix("journal-")?
-        .strip_suffix(".log")?
-        .parse()
-        .ok()
-}
-
-/// Offset behind the last whole entry.
-fn sound_end(file: &File) -> io::Result<u64> {
-    let mut at = 0;
-    while let Some(size) = read_entry(file, at, None)? {
-        at += size;
-    }
-    Ok(at)
-}
-
-/// Reads the entry at `offset` and gives its size; `None` where no whole entry stands.
-fn read_entry(file: &File, offset: u64, entry: Option<&mut Entry>) -> io::Result<Option<u64>> {
-    let mut head = [0; HEAD as usize];
-    if !read_whole(file, &mut head, offset)? {
-        return Ok(None);
-    }
-    let word = |at: usize| u32::from_le_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
-    let (note, payload) = (word(8) as usize, word(12) as usize);
-    if word(0) != MAGIC || note > MAX_NOTE || payload > MAX_PAYLOAD {
-        return Ok(None);
-    }
-    let mut scratch = Entry::default();
-    let entry = entry.unwrap_or(&mut scratch);
-    let mut text = vec![0; note];
-    entry.payload.clear();
-    entry.payload.resize(payload, 0);
-    if !read_whole(file, &mut text, offset + HEAD)?
-        || !read_whole(file, &mut entry.payload, offset + HEAD + note as u64)?
-    {
-        return Ok(None);
-    }
-    let mut sum = crc32fast::Hasher::new();
-    sum.update(&head[8..]);
-    sum.update(&text);
-    sum.update(&entry.payload);
-    if sum.finalize() != word(4) {
-        return Ok(None);
-    }
-    entry.meta = serde_json::from_slice(&text).unwrap_or_default();
-    Ok(Some(HEAD + (note + payload) as u64))
-}
-
-/// Fills `room` from `offset`; false when the file ends before.
-fn read_whole(file: &File, room: &mut [u8], offset: u64) -> io::Result<bool> {
-    match file.read_exact_at(room, offset) {
-        Ok(()) => Ok(true),
-        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(false),
-        Err(error) => Err(error),
-    }
-}
-
-/// Writes a file so that after a crash either the old or the new content is there.
-///
-/// # Errors
-/// When the file system refuses; the old content stays.
-pub(crate) fn replace(
-    place: &Path,
-    write: impl FnOnce(&mut File) -> io::Result<()>,
-) -> io::Result<()> {
-    let beside = place.with_extension("new");
-    let mut file = File::create(&beside)?;
-    write(&mut file)?;
-    file.flush()?;
-    file.sync_all()?;
-    fs::rename(&beside, place)?;
-    let parent = place.parent().unwrap_or(Path::new("."));
-    File::open(parent)?.sync_all()
-}
-
-/// Reads a file whole, `None` when there is none.
-pub(crate) fn read_if_there(place: &Path) -> io::Result<Option<Vec<u8>>> {
-    match File::open(place) {
-        Ok(mut file) => {
-            let mut bytes = Vec::new();
-            file.read_to_end(&mut bytes)?;
-            Ok(Some(bytes))
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::io::Write as _;
+
     use super::*;
 
     fn meta(text: &str) -> Meta {
