@@ -45,7 +45,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
             writeln!(out)?;
         }
         Listing::Table => {
-            out.write_all(text(&steps, &[args.profile.name().to_owned()], &outcomes).as_bytes())?
+            let names = [args.profile.name().to_owned()];
+            out.write_all(text(&steps, &names, &outcomes).as_bytes())?;
         }
     }
     Ok(if as_expected(&steps, &outcomes) {
