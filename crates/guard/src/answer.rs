@@ -387,6 +387,12 @@ impl Shared {
             self.pass(waiting, &entry, source, facts.regular);
             return;
         }
+        if !execute && meta.st_size == 0 {
+            // An empty file is no program: it is about to be written. A shell that runs `cp` within itself is called as
+            // before, and its last argument would name the file.
+            self.answer(waiting, true);
+            return;
+        }
         let process = process::executable(pid);
         let mut path = std::fs::read_link(format!(
             "/proc/self/fd/{}",
@@ -429,8 +435,12 @@ impl Shared {
             return;
         }
         let deny = decision.reaction == Reaction::Deny;
-        // Once answered it may end at any moment; those above it wait for it, mostly.
-        let own = Ancestor::read(pid);
+        // once answered it and those above it may end at any moment
+        let lineage = Ancestor::read(pid).map_or_else(Vec::new, |(own, parent)| {
+            std::iter::once(own)
+                .chain(Ancestor::above(parent))
+                .collect()
+        });
         let in_time = self.answer(waiting, !deny);
         let counter = if deny {
             &self.counters.refused
@@ -447,11 +457,7 @@ impl Shared {
             source,
             path,
             process,
-            lineage: own.map_or_else(Vec::new, |(own, parent)| {
-                std::iter::once(own)
-                    .chain(Ancestor::above(parent))
-                    .collect()
-            }),
+            lineage,
             refused: deny && in_time,
             decision,
             took: waiting.since.elapsed(),

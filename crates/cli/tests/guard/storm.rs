@@ -1,6 +1,7 @@
-//! Many starts at once through the gate: nothing hangs, nothing is lost.
+//! Many starts at once through the gate, and an agent that is killed among them: nothing hangs, nothing is lost.
 
 use std::fs;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::POLICY;
@@ -56,5 +57,41 @@ fn ten_thousand_starts_pass_the_gate_and_none_is_lost() {
         "{ASKED} starts asked about and 500 refused in {:.1} s, {:.0} a second",
         took.as_secs_f64(),
         (ASKED + 500) as f64 / took.as_secs_f64()
+    );
+}
+
+/// A loop in the container that goes on while the agent is killed; what it said when it was through.
+fn killed_among_starts(container: &Runc, agent: &mut Agent) -> String {
+    let loop_ = Command::new("runc")
+        .args(["exec", &container.id, "/bin/sh", "-c"])
+        .arg(starts("/tmp/busybox-allowed", 3000))
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // so that it is among its starts
+    container.exec("sleep 0.3");
+    agent.child.kill().unwrap();
+    agent.child.wait().unwrap();
+    let output = loop_.wait_with_output().unwrap();
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
+
+#[test]
+fn an_agent_that_is_killed_leaves_everything_running() {
+    let Some((container, mut agent)) = guarded(&[]) else {
+        return;
+    };
+    assert!(
+        !container
+            .exec("/tmp/busybox-dropped echo DROPPED")
+            .contains("DROPPED")
+    );
+    assert_eq!(killed_among_starts(&container, &mut agent), "3000");
+    // open: what was refused runs now
+    assert!(
+        container
+            .exec("/tmp/busybox-dropped echo DROPPED")
+            .contains("DROPPED")
     );
 }
