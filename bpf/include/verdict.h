@@ -98,6 +98,23 @@ struct {
 	__uint(max_entries, 1 << 18);
 } events SEC(".maps");
 
+/* Room to decide in, for each processor; more than one, since a task can be interrupted by another one while it decides.
+ * Not room in the ring: what is thrown away there is room again only when user space has passed over it, so that without
+ * an agent, or with a slow one, no exception could be looked up.
+ */
+#define DESKS 4
+struct desk {
+	u32 taken;
+	u32 unused;
+	struct guard_event event;
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, DESKS);
+	__type(key, u32);
+	__type(value, struct desk);
+} desks SEC(".maps");
+
 /* Events that found the ring full. The verdict held all the same. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -279,6 +296,27 @@ INLINE u32 classify(u32 origin, u32 dev, u32 root_dev)
 	return of;
 }
 
+INLINE struct desk *take_desk(void)
+{
+	for (u32 i = 0; i < DESKS; i++) {
+		u32 key = i;
+		struct desk *desk = bpf_map_lookup_elem(&desks, &key);
+
+		if (desk && !__sync_lock_test_and_set(&desk->taken, 1))
+			return desk;
+	}
+	return NULL;
+}
+
+INLINE void count_lost(void)
+{
+	u32 zero = 0;
+	u64 *count = bpf_map_lookup_elem(&lost, &zero);
+
+	if (count)
+		__sync_fetch_and_add(count, 1);
+}
+
 /* Decides for the current task, reports, and says whether to refuse. The file is 0 where there is none. A function of
  * the whole object with numbers for arguments, so that the verifier walks it once and not for every hook that calls it.
  */
@@ -288,9 +326,9 @@ __noinline int judge(u64 file_, u32 hook, u32 verdict)
 	struct file *file = (void *)file_;
 	struct scope *scope = scope_of(t);
 	struct guard_event *e;
+	struct desk *desk;
 	struct file *exe;
-	u32 origin = 0, dev = 0, class, refuse, zero = 0, id;
-	u64 *count;
+	u32 origin = 0, dev = 0, class, refuse, id;
 
 	if (!scope)
 		return 0;
@@ -304,14 +342,13 @@ __noinline int judge(u64 file_, u32 hook, u32 verdict)
 	if (!refuse && !(class & scope->report[hook]))
 		return 0;
 	id = scope->id;
-	e = bpf_ringbuf_reserve(&events, sizeof(*e), 0);
-	if (!e) {
+	desk = take_desk();
+	if (!desk) {
 		/* exceptions need the room: better a refusal too many than an attack that gets through by making noise */
-		count = bpf_map_lookup_elem(&lost, &zero);
-		if (count)
-			__sync_fetch_and_add(count, 1);
+		count_lost();
 		return refuse ? 1 : 0;
 	}
+	e = &desk->event;
 	exe = BPF_CORE_READ(t, mm, exe_file);
 	if (hook == HOOK_EXEC && verdict == VERDICT_KILLED)
 		/* the process is the new program already: the one that started it is its parent's, as a rule */
@@ -319,7 +356,7 @@ __noinline int judge(u64 file_, u32 hook, u32 verdict)
 	if (exe) {
 		path_of(exe, e);
 		if (excepted(e, id, EXCEPT_PROCESS)) {
-			bpf_ringbuf_discard(e, 0);
+			desk->taken = 0;
 			return 0;
 		}
 	}
@@ -327,7 +364,7 @@ __noinline int judge(u64 file_, u32 hook, u32 verdict)
 	if (file)
 		path_of(file, e);
 	if (excepted(e, id, EXCEPT_PATH)) {
-		bpf_ringbuf_discard(e, 0);
+		desk->taken = 0;
 		return 0;
 	}
 	e->time = bpf_ktime_get_boot_ns();
@@ -342,7 +379,9 @@ __noinline int judge(u64 file_, u32 hook, u32 verdict)
 	e->hook = hook;
 	e->verdict = refuse ? verdict : VERDICT_AUDIT;
 	bpf_probe_read_kernel(e->comm, sizeof(e->comm), __builtin_preserve_access_index(&t->comm));
-	bpf_ringbuf_submit(e, 0);
+	if (bpf_ringbuf_output(&events, e, sizeof(*e), 0))
+		count_lost();
+	desk->taken = 0;
 	return refuse ? 1 : 0;
 }
 

@@ -1,6 +1,7 @@
 //! Many starts at once through the gate, and an agent that is killed among them: nothing hangs, nothing is lost.
 
 use std::fs;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -94,4 +95,37 @@ fn an_agent_that_is_killed_leaves_everything_running() {
             .exec("/tmp/busybox-dropped echo DROPPED")
             .contains("DROPPED")
     );
+}
+
+/// Ends the hooks that an agent left behind.
+struct Pinned;
+
+impl Pinned {
+    const PLACE: &str = "/sys/fs/bpf/vedette-guard";
+}
+
+impl Drop for Pinned {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(Self::PLACE);
+    }
+}
+
+#[test]
+fn hooks_that_outlive_their_agent_go_on_refusing_and_heed_exceptions() {
+    let pinned = Pinned;
+    let Some((container, mut agent)) = guarded(&["--set", "guard.on_death=closed"]) else {
+        return;
+    };
+    if !Path::new(Pinned::PLACE).exists() {
+        println!("skipped: nothing can be pinned here");
+        return;
+    }
+    // more than the ring holds: nobody empties it any more
+    assert_eq!(killed_among_starts(&container, &mut agent), "3000");
+    let refused = "/tmp/busybox-dropped echo DROPPED; /bin/busybox echo over";
+    let said = container.exec(refused);
+    assert!(!said.contains("DROPPED") && said.contains("over"), "{said}");
+    drop(pinned);
+    let said = container.exec(refused);
+    assert!(said.contains("DROPPED") && said.contains("over"), "{said}");
 }
