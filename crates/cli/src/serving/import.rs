@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
-use vedette_detect::{Mode, Redactor, RuleSet, Settings, TimeStyle};
+use vedette_detect::{Mode, Redactor, Settings, TimeStyle};
 use vedette_event::{Priority, Record};
 use vedette_history::History;
 use vedette_rules::Options;
@@ -84,23 +84,12 @@ fn each(file: &Path, emit: &mut dyn FnMut(Record) -> anyhow::Result<()>) -> anyh
         hostname: Arc::clone(&hostname),
         time: TimeStyle::Clock,
     };
-    let mut sources: Vec<&str> = loaded
-        .rules
-        .iter()
-        .map(|rule| rule.rule.source.as_str())
-        .collect();
-    sources.sort_unstable();
-    sources.dedup();
-    let sets = sources.into_iter().map(|source| {
-        let set = RuleSet::compile(&loaded.rules, source, settings.clone());
-        (source.to_owned(), Arc::new(set))
-    });
     let plan = Plan {
         inputs: vec![file.to_owned()],
         passes: 1,
         threads: 1,
         source: None,
-        rules: Rules(sets.collect()),
+        rules: Rules::compile(&loaded, &settings),
         hostname,
         progress: Arc::new(Progress::default()),
         records: true,
