@@ -1,8 +1,9 @@
-"""RandomX as a miner runs it, for tools/train-miner: THREADS SECONDS SHARE light|fast.
+"""RandomX as a miner runs it, for tools/train-miner: THREADS SECONDS SHARE light|fast [SLICE].
 
 The hash is the reference implementation's (the library of tevador/RandomX 1.1.10, with its just-in-time compiler), from the
-Python package openssl-encrypt-randomx. Each thread has a machine of its own; SHARE is how many percent of the time it
-computes. `fast` builds the dataset of 2 GiB first, as miners do.
+Python package openssl-encrypt-randomx. Each thread has a machine of its own; SHARE is how many percent of each SLICE (in
+seconds, 0.2 when not given) it computes. `fast` builds the dataset of 2 GiB first, as miners do: half a minute and 2.3 GiB
+for each thread, since the package shares none between machines. SECONDS count from then.
 """
 
 import sys
@@ -13,16 +14,18 @@ import randomx_native
 
 THREADS, SECONDS, SHARE = (int(word) for word in sys.argv[1:4])
 FAST = sys.argv[4] == "fast"
+SLICE = float(sys.argv[5]) if len(sys.argv) > 5 else 0.2
 
 
 def mine(machine, end):
     nonce = 0
     while time.monotonic() < end:
         begin = time.monotonic()
-        for _ in range(8):
+        while time.monotonic() < begin + SLICE * SHARE / 100:
             machine.calculate_hash(b"block" + nonce.to_bytes(8, "little"))
             nonce += 1
         if SHARE < 100:
+            # a hash takes some hundredths of a second, so the slice is as long as it was, and so is the rest
             time.sleep((time.monotonic() - begin) * (100 - SHARE) / SHARE)
 
 

@@ -1,8 +1,8 @@
 //! Computes the hashes that miners compute, for nobody: the model's training runs and tests need real ones.
 //!
-//! `kernel NAME THREADS SECONDS [PERCENT]`: NAME is sha256d (Bitcoin's), scrypt (Litecoin's), argon2d (memory-hard, in the
-//! manner of RandomX's cache), or walk (random reads over a dataset, in the manner of Ethash); PERCENT is the share of time
-//! a thread computes, 100 when not given.
+//! `kernel NAME THREADS SECONDS [PERCENT [SLICE]]`: NAME is sha256d (Bitcoin's), scrypt (Litecoin's), argon2d (memory-hard, in the
+//! manner of RandomX's cache), or walk (random reads over a dataset, in the manner of Ethash); PERCENT is the share of
+//! each SLICE (in milliseconds, 100 when not given) that a thread computes, 100 when not given.
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use sha2::{Digest, Sha256};
 
 /// Longest run in seconds.
-const LONGEST: u64 = 120;
+const LONGEST: u64 = 900;
 
 /// Bytes of the dataset that `walk` reads.
 const DATASET: usize = 256 << 20;
@@ -58,6 +58,9 @@ fn main() {
     let name = args.first().map_or("sha256d", String::as_str);
     let (threads, seconds) = (number(1, 1).clamp(1, 64), number(2, 5).min(LONGEST));
     let share = number(3, 100).clamp(1, 100);
+    let slice = number(4, 100).clamp(10, 120_000);
+    let work = Duration::from_millis(slice * share / 100);
+    let rest = Duration::from_millis(slice).saturating_sub(work);
     let dataset: Vec<u64> = if name == "walk" {
         (0..(DATASET / 8) as u64)
             .map(|at| at.wrapping_mul(0x2545_f491_4f6c_dd1d))
@@ -73,7 +76,7 @@ fn main() {
                 let mut nonce = thread << 48;
                 while Instant::now() < end {
                     let begun = Instant::now();
-                    while begun.elapsed() < Duration::from_millis(share) {
+                    while begun.elapsed() < work {
                         for _ in 0..8 {
                             nonce += 1;
                             match name {
@@ -84,9 +87,7 @@ fn main() {
                             }
                         }
                     }
-                    if share < 100 {
-                        std::thread::sleep(Duration::from_millis(100 - share));
-                    }
+                    std::thread::sleep(rest.min(end.saturating_duration_since(Instant::now())));
                 }
             });
         }

@@ -36,9 +36,9 @@ pub struct Task {
 
 /// Names of the features, in the order of [`Window::values`].
 ///
-/// Three are enough, and more mislead: what a quota or a neighbour decides (processors, evenness, waits) and how large a
-/// dataset is (memory) told the training programs apart, not mining from other work.
-pub const FEATURES: [&str; 3] = ["lasting", "user", "faults"];
+/// Three are enough, and more mislead: what a quota or a neighbour decides (processors, evenness) and how large a dataset
+/// is (memory) told the training programs apart, not mining from other work.
+pub const FEATURES: [&str; 3] = ["other", "faults", "waits"];
 
 /// What a control group did between two readings.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
@@ -113,9 +113,16 @@ impl Window {
         })
     }
 
+    /// ln(1 + percent of the processor time that was not spent outside the kernel by threads that were there all the
+    /// while). A miner spends next to none otherwise, and it has to be both: servers last and are in the kernel,
+    /// compilers are outside of it and do not last. The logarithm, since 1 and 10 percent are further apart than 40 and 50.
+    pub fn other(&self) -> f64 {
+        (100.0 * (1.0 - self.lasting * self.user)).max(0.0).ln_1p()
+    }
+
     /// The features in the order of [`FEATURES`].
     pub fn values(&self) -> [f64; 3] {
-        [self.lasting, self.user, self.faults]
+        [self.other(), self.faults, self.waits]
     }
 
     /// Every figure by name, for people and tables.

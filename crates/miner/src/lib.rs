@@ -13,7 +13,7 @@ mod watch;
 mod weights;
 
 pub use features::{FEATURES, Task, Usage, Window};
-pub use watch::{Suspect, Watch};
+pub use watch::{Contact, Glance, Watch};
 pub use weights::{MEANS, SCALES, THRESHOLD, WEIGHTS};
 
 use serde::Serialize;

@@ -1,6 +1,8 @@
 //! Windows, scores and habits.
 
-use crate::{FEATURES, Task, Usage, Watch, Window, score};
+use std::net::SocketAddr;
+
+use crate::{Contact, FEATURES, Glance, Task, Usage, Watch, Window, score};
 
 const SECOND: u64 = 1_000_000_000;
 
@@ -35,6 +37,7 @@ fn a_window_says_what_happened_between_two_readings() {
     assert!((window.waits - (20.0f64 / 18.0).ln_1p()).abs() < 1e-9);
     assert!((window.faults - 10.0f64.ln_1p()).abs() < 1e-9);
     assert!((window.memory - 64.0f64.ln_1p()).abs() < 1e-9);
+    assert!((window.other() - 0.5f64.ln_1p()).abs() < 1e-9);
     assert_eq!(window.values().len(), FEATURES.len());
 }
 
@@ -70,6 +73,7 @@ fn a_miner_scores_high_and_a_server_low() {
     let miner = Window::between(&reading(1, 2, 0.99, 2, 3), &reading(2, 2, 0.99, 2, 3)).unwrap();
     let server = Window {
         user: 0.4,
+        waits: 8.0,
         faults: 6.0,
         ..Window::between(&reading(1, 2, 0.3, 2, 3), &reading(2, 2, 0.3, 2, 3)).unwrap()
     };
@@ -80,25 +84,107 @@ fn a_miner_scores_high_and_a_server_low() {
     assert!(miner.reasons[0].weight.abs() >= miner.reasons[2].weight.abs());
 }
 
-#[test]
-fn a_burst_is_no_habit_and_a_habit_is_told_once() {
-    let mut watch = Watch::default();
-    let mut told = Vec::new();
-    for n in 1..=5 {
-        assert_eq!(watch.take(reading(n, 2, 0.99, 2, 3)), None, "window {n}");
+/// A connection to 192.0.2.`n`.
+fn contact(n: u8, accepted: bool) -> Contact {
+    Contact {
+        far: SocketAddr::from(([192, 0, 2, n], 3333)),
+        accepted,
     }
-    // idle for a while: the counters stand still
-    let mut idle = reading(5, 2, 0.99, 2, 3);
-    idle.time = 6 * 10 * SECOND;
-    assert_eq!(watch.take(idle), None);
-    for n in 7..=40 {
-        if watch.take(reading(n, 2, 0.99, 2, 3)).is_some() {
-            told.push(n);
+}
+
+/// What a workload does in a window.
+#[derive(Clone, Copy)]
+enum Does {
+    Mine,
+    Rest,
+    Serve,
+}
+
+/// The windows, counted from 1, at whose end somebody is told.
+fn told(
+    doings: impl IntoIterator<Item = Does>,
+    contacts: impl Fn(usize) -> Vec<Contact>,
+) -> Vec<usize> {
+    let mut watch = Watch::default();
+    let mut usage = reading(1, 2, 0.99, 2, 3);
+    assert_eq!(watch.take(usage.clone(), Vec::new), Glance::default());
+    let mut told = Vec::new();
+    for (at, doing) in (1..).zip(doings) {
+        let share = match doing {
+            Does::Mine => 0.99,
+            Does::Rest => 0.0,
+            Does::Serve => 0.5,
+        };
+        let used = (10.0 * SECOND as f64 * share) as u64;
+        usage.time += 10 * SECOND;
+        usage.cpu += used;
+        usage.tasks[0].cpu += used;
+        if matches!(doing, Does::Serve) {
+            usage.system += used / 2;
+            usage.tasks[0].faults += 9000;
+        }
+        let glance = watch.take(usage.clone(), || {
+            assert!(matches!(doing, Does::Mine), "asked for nothing");
+            contacts(at)
+        });
+        assert!(glance.heat <= 6);
+        if glance.is_told {
+            told.push(at);
         }
     }
+    told
+}
+
+fn pool(_: usize) -> Vec<Contact> {
+    vec![contact(7, false)]
+}
+
+#[test]
+fn a_burst_is_no_habit_and_a_habit_is_told_once_an_hour() {
+    use Does::{Mine, Rest};
+    assert_eq!(told([Mine; 5], pool), []);
+    assert_eq!(told([Mine; 800], pool), [6, 366, 726]);
+    // a burst a while ago counts no more
+    let mut bursts = vec![Mine; 4];
+    bursts.extend([Rest; 4]);
+    bursts.extend([Mine; 5]);
+    assert_eq!(told(bursts, pool), []);
+}
+
+#[test]
+fn a_miner_that_rests_less_than_half_of_the_time_is_told_all_the_same() {
+    use Does::{Mine, Rest, Serve};
+    let turns = |what: &[Does]| what.iter().copied().cycle().take(360).collect::<Vec<_>>();
     assert_eq!(
-        told,
-        [12],
-        "the sixth hot window in a row, then silence for an hour"
+        told(turns(&[Mine, Mine, Mine, Mine, Mine, Rest]), pool),
+        [8]
     );
+    assert_eq!(told(turns(&[Mine, Mine, Mine, Rest, Rest]), pool), [18]);
+    assert_eq!(told(turns(&[Mine, Rest]), pool), []);
+    // pointless system calls in one window of five hide nothing, in one of three they do
+    assert_eq!(told(turns(&[Mine, Mine, Mine, Mine, Serve]), pool), [9]);
+    assert_eq!(told(turns(&[Mine, Mine, Serve]), pool), []);
+}
+
+#[test]
+fn a_connection_must_be_opened_by_the_workload_and_stay() {
+    use Does::Mine;
+    let hours = [Mine; 100];
+    assert_eq!(told(hours, |_| Vec::new()), []);
+    assert_eq!(told(hours, |_| vec![contact(7, true)]), []);
+    // another far end each time is a crawler
+    assert_eq!(told(hours, |at| vec![contact(at as u8, false)]), []);
+    // one that comes late is told when it has stayed for a minute
+    let late = |at| if at < 20 { Vec::new() } else { pool(at) };
+    assert_eq!(told(hours, late), [25]);
+    // the same machine, whatever its port and whoever else is there
+    let ports = |at: usize| {
+        let mut again = contact(7, false);
+        again.far.set_port(3000 + at as u16);
+        vec![contact(at as u8, false), again, contact(9, true)]
+    };
+    assert_eq!(told(hours, ports), [6]);
+    // a flood of far ends is remembered in part
+    let many = |_| (0..=255).map(|n| contact(n, false)).collect();
+    assert_eq!(told(hours, many), [6]);
 }

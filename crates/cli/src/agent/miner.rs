@@ -1,6 +1,6 @@
 //! Miners as a stage: a container that only computes for a minute and holds a connection out makes a finding.
 //!
-//! The counters are read every [`EVERY`] seconds; between two readings this costs nothing.
+//! The counters are read once a window (`miners_window_seconds`); between two readings this costs nothing.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,43 +9,97 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use serde_json::json;
 use vedette_container::Meter;
 use vedette_event::{Clause, Finding, Priority, record_id};
-use vedette_miner::{Suspect, Watch};
+use vedette_miner::{Glance, Score, Watch, Window};
 
+use super::config::Config;
 use super::emit::Emit;
 use super::stage::Stage;
-
-/// Time between two readings; the model's windows are about as long.
-const EVERY: Duration = Duration::from_secs(10);
 
 /// Far ends that a finding names.
 const MAX_PEERS: usize = 8;
 
-/// Watches containers for the behaviour of miners.
-pub(crate) struct Miners {
-    hostname: Arc<str>,
+/// Reads the counters of every container and follows each.
+pub(crate) struct Lookout {
     meter: Meter,
     begun: Instant,
-    last: Option<Instant>,
     watched: BTreeMap<String, Watch>,
+    /// The control group whose children are looked at in place of containers.
+    parent: Option<String>,
 }
 
-impl Miners {
-    pub(crate) fn new(hostname: &Arc<str>) -> Self {
+/// What one look says of a container.
+pub(crate) struct Look {
+    /// The container's full id, or the control group's name.
+    pub(crate) container: String,
+    /// Its processes, never none.
+    pub(crate) pids: Vec<i64>,
+    /// What it did since the last look.
+    pub(crate) glance: Glance,
+}
+
+impl Lookout {
+    /// Looks at the control groups directly below `parent`; at the containers when that is `None`.
+    pub(crate) fn new(parent: Option<String>) -> Self {
         Self {
-            hostname: Arc::clone(hostname),
+            parent,
             meter: Meter::new("/proc", "/sys/fs/cgroup"),
             begun: Instant::now(),
-            last: None,
             watched: BTreeMap::new(),
         }
     }
 
-    fn finding(&self, container: &str, pid: u32, suspect: &Suspect, peers: &[String]) -> Finding {
+    /// What runs now, each since the last look.
+    pub(crate) fn look(&mut self) -> Vec<Look> {
+        let time = u64::try_from(self.begun.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        let containers = match &self.parent {
+            Some(parent) => self.meter.groups(parent),
+            None => self.meter.containers(),
+        };
+        self.watched.retain(|id, _| containers.contains_key(id));
+        let mut looks = Vec::with_capacity(containers.len());
+        for (container, pids) in containers {
+            let Some(usage) = self.meter.read(&pids, time) else {
+                continue;
+            };
+            let watch = self.watched.entry(container.clone()).or_default();
+            let glance = watch.take(usage, || self.meter.contacts(&pids));
+            looks.push(Look {
+                container,
+                pids,
+                glance,
+            });
+        }
+        looks
+    }
+}
+
+/// Watches containers for the behaviour of miners.
+pub(crate) struct Miners {
+    hostname: Arc<str>,
+    lookout: Lookout,
+    every: Duration,
+    last: Option<Instant>,
+}
+
+impl Miners {
+    pub(crate) fn new(hostname: &Arc<str>, every: Duration) -> Self {
+        Self {
+            hostname: Arc::clone(hostname),
+            lookout: Lookout::new(None),
+            every,
+            last: None,
+        }
+    }
+
+    fn finding(&self, look: &Look, window: &Window, score: &Score) -> Finding {
         let now = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
         let time = u64::try_from(now.as_nanos()).unwrap_or(u64::MAX);
-        let window = suspect.window;
+        let container = &look.container;
+        let pid = look.pids.first().copied().unwrap_or_default();
+        let far = look.glance.held.iter().take(MAX_PEERS);
+        let peers = far.map(ToString::to_string).collect::<Vec<_>>().join(",");
         let short: String = container.chars().take(12).collect();
         let clause = |text: &str, seen: String| Clause {
             text: text.to_owned(),
@@ -53,8 +107,7 @@ impl Miners {
             seen: Some(seen),
             clauses: Vec::new(),
         };
-        let mut clauses: Vec<Clause> = suspect
-            .score
+        let mut clauses: Vec<Clause> = score
             .reasons
             .iter()
             .map(|reason| Clause {
@@ -67,8 +120,14 @@ impl Miners {
                 clauses: Vec::new(),
             })
             .collect();
-        clauses.push(clause("windows in a row", suspect.windows.to_string()));
-        clauses.push(clause("connections out", peers.join(", ")));
+        clauses.push(clause(
+            "windows like this, less those of rest or other work",
+            look.glance.heat.to_string(),
+        ));
+        clauses.push(clause(
+            "connections that it opened and holds",
+            peers.clone(),
+        ));
         Finding {
             id: record_id(&[
                 self.hostname.as_bytes(),
@@ -82,11 +141,8 @@ impl Miners {
             priority: Priority::Warning,
             message: format!(
                 "A container computes without a pause and holds a connection out | cores={:.2} user={:.2} lasting={:.2} \
-                 peers={} container_id={short}",
-                window.cores,
-                window.user,
-                window.lasting,
-                peers.join(","),
+                 peers={peers} container_id={short}",
+                window.cores, window.user, window.lasting,
             ),
             tags: vec![
                 "T1496".to_owned(),
@@ -115,37 +171,20 @@ impl Miners {
 
 impl Stage for Miners {
     fn idle(&mut self, emit: &mut Emit) {
-        if self.last.is_some_and(|last| last.elapsed() < EVERY) {
+        if self.last.is_some_and(|last| last.elapsed() < self.every) {
             return;
         }
         self.last = Some(Instant::now());
-        let time = u64::try_from(self.begun.elapsed().as_nanos()).unwrap_or(u64::MAX);
-        let containers = self.meter.containers();
-        self.watched.retain(|id, _| containers.contains_key(id));
-        for (id, pids) in &containers {
-            let Some(usage) = self.meter.read(pids, time) else {
-                continue;
-            };
-            let Some(suspect) = self.watched.entry(id.clone()).or_default().take(usage) else {
-                continue;
-            };
-            let peers = pids
-                .first()
-                .map(|pid| self.meter.peers(*pid))
-                .unwrap_or_default();
-            // what only computes and talks to nobody earns nothing by it
-            if !peers.is_empty() {
-                let peers: Vec<String> = peers
-                    .iter()
-                    .take(MAX_PEERS)
-                    .map(ToString::to_string)
-                    .collect();
-                let pid = pids
-                    .first()
-                    .and_then(|pid| u32::try_from(*pid).ok())
-                    .unwrap_or_default();
-                emit.propose(self.finding(id, pid, &suspect, &peers));
+        for look in self.lookout.look() {
+            if let Some((window, score)) = &look.glance.judged
+                && look.glance.is_told
+            {
+                emit.propose(self.finding(&look, window, score));
             }
         }
+    }
+
+    fn reload(&mut self, config: &Config) {
+        self.every = config.miners_window;
     }
 }

@@ -14,7 +14,7 @@ mod heartbeat;
 mod http;
 mod log;
 mod metrics;
-mod miner;
+pub(crate) mod miner;
 mod orders;
 mod pipeline;
 mod privileges;

@@ -92,7 +92,7 @@ pub(crate) fn all(
         stages.push(Box::new(Activities::new(hostname)));
     }
     if config.miners {
-        stages.push(Box::new(Miners::new(hostname)));
+        stages.push(Box::new(Miners::new(hostname, config.miners_window)));
     }
     if let Some(policies) = Policies::new(config, hostname, log)? {
         stages.push(Box::new(policies));

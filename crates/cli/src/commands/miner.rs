@@ -10,10 +10,14 @@ use anyhow::{Context, bail};
 use vedette_container::Meter;
 use vedette_miner::{Window, score};
 
+use crate::agent::miner::Lookout;
+use crate::commands::exit;
+
 /// Does a program behave like a crypto miner?
 #[derive(clap::Subcommand)]
 pub(crate) enum Miner {
     Measure(Measure),
+    Watch(Follow),
 }
 
 /// Run a program in a control group of its own and print the features and the score of each window as CSV
@@ -38,10 +42,75 @@ pub(crate) struct Measure {
     command: Vec<String>,
 }
 
+/// Look at the containers of this machine as the agent does, and print each window as CSV
+///
+/// Needs root. Nothing is done to the containers. `told` is 1 where the agent would make a finding; the exit code is 1
+/// when there was one.
+#[derive(clap::Args)]
+pub(crate) struct Follow {
+    /// Seconds to watch
+    #[arg(long, default_value_t = 120, value_parser = clap::value_parser!(u64).range(1..=604_800))]
+    seconds: u64,
+    /// Seconds of a window, as the agent's `miners_window_seconds`
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(2..=60))]
+    window: u64,
+    /// Look at the control groups directly below this one, such as `system.slice`, in place of containers
+    #[arg(long)]
+    group: Option<String>,
+}
+
 /// Runs the subcommand.
 pub(crate) fn run(command: &Miner) -> anyhow::Result<ExitCode> {
-    let Miner::Measure(args) = command;
-    measure(args)
+    match command {
+        Miner::Measure(args) => measure(args),
+        Miner::Watch(args) => follow(args),
+    }
+}
+
+fn follow(args: &Follow) -> anyhow::Result<ExitCode> {
+    let mut out = std::io::stdout().lock();
+    let names = Window::default().figures().map(|(name, _)| name);
+    writeln!(
+        out,
+        "seconds,container,{},probability,heat,opened,accepted,held,told",
+        names.join(",")
+    )?;
+    let begun = Instant::now();
+    let mut lookout = Lookout::new(args.group.clone());
+    let mut found = false;
+    for n in 0..=args.seconds / args.window {
+        let due = Duration::from_secs(n * args.window);
+        std::thread::sleep(due.saturating_sub(begun.elapsed()));
+        for look in lookout.look() {
+            let glance = &look.glance;
+            let (values, probability) = match &glance.judged {
+                Some((window, score)) => {
+                    let values = window.figures().map(|(_, value)| format!("{value:.4}"));
+                    (values.join(","), format!("{:.4}", score.probability))
+                }
+                // nearly nothing ran
+                None => (",".repeat(names.len() - 1), String::new()),
+            };
+            let accepted = glance.contacts.iter().filter(|c| c.accepted).count();
+            writeln!(
+                out,
+                "{},{},{values},{probability},{},{},{accepted},{},{}",
+                due.as_secs(),
+                look.container,
+                glance.heat,
+                glance.contacts.len() - accepted,
+                glance.held.len(),
+                u8::from(glance.is_told),
+            )?;
+            found |= glance.is_told;
+        }
+        out.flush()?;
+    }
+    Ok(if found {
+        ExitCode::from(exit::FINDINGS)
+    } else {
+        ExitCode::SUCCESS
+    })
 }
 
 fn measure(args: &Measure) -> anyhow::Result<ExitCode> {

@@ -249,7 +249,13 @@ pub(crate) const KEYS: &[Key] = &[
         "miners",
         Flag,
         "true",
-        "Looks every ten seconds for containers that behave like crypto miners.",
+        "Looks for containers that behave like crypto miners.",
+    ),
+    key(
+        "miners_window_seconds",
+        Number(2, 60),
+        "10",
+        "Seconds between two looks for miners. Six that look like mining make a finding: shorter is sooner told and more often wrong.",
     ),
     key(
         "node",

@@ -98,6 +98,7 @@ pub(crate) struct Config {
     pub(crate) sensor: vedette_sensor::Config,
     pub(crate) metrics: Option<SocketAddr>,
     pub(crate) miners: bool,
+    pub(crate) miners_window: Duration,
     pub(crate) health: Health,
     pub(crate) containers_root: PathBuf,
     pub(crate) containers_wait: Duration,
@@ -148,6 +149,7 @@ impl From<&Values> for Config {
                 ..vedette_sensor::Config::default()
             },
             miners: values.flag("miners"),
+            miners_window: seconds("miners_window_seconds"),
             metrics: set("metrics.listen").and_then(|text| text.parse().ok()),
             health: Health {
                 drop_percent: values.number("health.drop_percent"),
