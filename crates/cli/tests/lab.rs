@@ -14,7 +14,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use vedette_lab::{Control, Pod, Profile, Security, pods};
+use vedette_lab::{Control, Pod, Profile, Runtime, Security, pods};
 
 /// One lab at a time: two would only slow each other down. (Across processes the test runner's groups see to that.)
 static ONE: Mutex<()> = Mutex::new(());
@@ -100,6 +100,14 @@ fn the_table_is_the_workshops() {
     );
     assert_eq!(unexpected(&outcomes), Vec::<String>::new());
     assert_eq!(output.status.code(), Some(0));
+    let runtime = match Runtime::Containerd.missing() {
+        None => Runtime::Containerd,
+        Some(missing) => {
+            eprintln!("with runc alone: {missing}");
+            Runtime::Runc
+        }
+    };
+    assert_eq!(outcomes["runtime"], runtime.name());
     // every step that was done was found, with the processes behind it up to the server
     for outcome in outcomes["steps"].as_array().unwrap() {
         if outcome["verdict"] == "allowed" {
@@ -140,6 +148,38 @@ fn the_table_is_the_workshops() {
         };
         assert_eq!(verdicts(&json(&again)), verdicts(&outcomes));
     }
+}
+
+/// On a machine without containerd: one line says so, and the playground comes out the same. A copy of this machine's mounts
+/// in which a program of containerd cannot be run stands in for it.
+#[test]
+fn without_containerd_runc_makes_the_pods() {
+    let Some(_turn) = turn() else { return };
+    let hide = "if file=$(command -v ctr); then mount --bind /dev/null $file; fi; exec \"$@\"";
+    let output = Command::new("unshare")
+        .args(["--mount", "sh", "-ec", hide, "sh"])
+        .arg(env!("CARGO_BIN_EXE_vedette"))
+        .args(["lab", "run", "--yes", "-p", "playground", "-o", "json"])
+        .output()
+        .unwrap();
+    let outcomes = json(&output);
+    assert_eq!(unexpected(&outcomes), Vec::<String>::new());
+    assert_eq!(outcomes["runtime"], "runc");
+    let said = String::from_utf8_lossy(&output.stderr);
+    let lines: Vec<&str> = said.lines().filter(|line| line.contains("runc")).collect();
+    assert!(
+        matches!(lines[..], [line] if line.contains("ctr")),
+        "{said}"
+    );
+    // who asks for containerd is told, and nothing is started
+    let output = Command::new("unshare")
+        .args(["--mount", "sh", "-ec", hide, "sh"])
+        .arg(env!("CARGO_BIN_EXE_vedette"))
+        .args(["lab", "run", "--yes", "--runtime", "containerd"])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(3));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("package containerd"));
 }
 
 /// The playground with one control more, for each control there is, against what `vedette prove` makes of the shipped

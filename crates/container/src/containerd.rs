@@ -106,6 +106,8 @@ fn complete(out: &mut Metadata, view: &View<'_>, namespace: &[u8], id: &str) {
         if out.image.is_empty() {
             text(&cri["Config"]["image"]["image"]).clone_into(&mut out.image);
         }
+        // on a node that lacks capabilities itself, the bundle of a privileged container does not look like one's
+        out.privileged |= cri["Config"]["linux"]["security_context"]["privileged"] == true;
     }
     out.image_id = out.image_id.trim_start_matches("sha256:").to_owned();
     if out.image_digest.is_empty() && !out.image.is_empty() {
@@ -200,7 +202,9 @@ mod tests {
                 "extensions",
                 Entry::Bucket(vec![(
                     "io.cri-containerd.container.metadata",
-                    any(r#"{"Version":"v1","Metadata":{"ImageRef":"sha256:beef","Config":{}}}"#),
+                    any(
+                        r#"{"Version":"v1","Metadata":{"ImageRef":"sha256:beef","Config":{"linux":{"security_context":{"privileged":true}}}}}"#,
+                    ),
                 )]),
             ),
             ("image", value("docker.io/library/web:1")),
@@ -256,6 +260,7 @@ mod tests {
             ),
             ("docker.io/library/web:1", "beef", "sha256:d1", "10.0.0.7")
         );
+        assert!(found.privileged);
         assert_eq!(
             (
                 found.labels["app"].as_str(),

@@ -77,6 +77,11 @@ impl ContainerGroups {
         (!dirs.is_empty()).then_some(Self { dirs })
     }
 
+    /// The groups of the container that a process was in, which may have ended meanwhile.
+    pub fn of_or_find(pid: u32, id: &str) -> Option<Self> {
+        Self::of(pid, id).or_else(|| Self::find(id))
+    }
+
     /// Whether a process is in one of these groups, or below.
     pub fn has(&self, pid: u32) -> bool {
         process::control_groups(pid)

@@ -1,8 +1,7 @@
-//! The gate: reads permission events, decides, answers, and never lets a process wait for long.
-//!
-//! One thread answers. A watchdog looks at what is waiting: what waits past the deadline is answered as the settings say,
-//! and when the answering thread seems stuck (a file on a dead network, memory that faults on purpose) another one is
-//! started beside it, up to [`MAX_THREADS`].
+//! The gate: reads permission events, decides, answers, and never lets a process wait for long. [`crew`] says on which
+//! threads.
+
+mod crew;
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
@@ -23,12 +22,8 @@ use crate::marks::Group;
 use crate::table::{Entry, Table};
 use crate::{Container, Error, Inspect, Otherwise, Refusal, Settings, process};
 
-/// Most threads that answer at one time; each may be stuck.
-const MAX_THREADS: u32 = 8;
 /// How often threads look whether they are to end.
 const PATIENCE: Duration = Duration::from_millis(200);
-/// How often the watchdog looks at what waits.
-const WATCH: Duration = Duration::from_millis(20);
 
 /// What the gate did so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -122,12 +117,7 @@ impl Gate {
             threads: AtomicU32::new(0),
             stop: AtomicBool::new(false),
         });
-        start(&shared)?;
-        let watched = Arc::clone(&shared);
-        let watchdog = std::thread::Builder::new()
-            .name("gate-watchdog".into())
-            .spawn(move || watch(&watched))
-            .map_err(Error::Thread)?;
+        let watchdog = crew::start(&shared)?;
         Ok(Self {
             shared,
             watchdog: Some(watchdog),
@@ -234,56 +224,6 @@ impl std::fmt::Debug for Gate {
 fn host_root() -> u64 {
     use std::os::unix::fs::MetadataExt;
     std::fs::metadata("/").map_or(0, |m| m.dev())
-}
-
-fn start(shared: &Arc<Shared>) -> Result<(), Error> {
-    let own = Arc::clone(shared);
-    shared.threads.fetch_add(1, Relaxed);
-    std::thread::Builder::new()
-        .name("gate".into())
-        .spawn(move || {
-            own.serve();
-            own.threads.fetch_sub(1, Relaxed);
-        })
-        .map(drop)
-        .map_err(|error| {
-            shared.threads.fetch_sub(1, Relaxed);
-            Error::Thread(error)
-        })
-}
-
-/// Answers what waited too long, and starts another thread when the answering ones seem stuck.
-fn watch(shared: &Arc<Shared>) {
-    while !shared.stop.load(Relaxed) {
-        std::thread::sleep(WATCH);
-        let mut late = Vec::new();
-        let mut stuck = false;
-        {
-            let mut waiting = lock(&shared.waiting);
-            while waiting.front().is_some_and(|w| w.answered.load(Relaxed)) {
-                waiting.pop_front();
-            }
-            for waiting in waiting.iter() {
-                if waiting.answered.load(Relaxed) {
-                    continue;
-                }
-                let age = waiting.since.elapsed();
-                stuck |= age > shared.settings.deadline / 4;
-                if age >= shared.settings.deadline {
-                    late.push(Arc::clone(waiting));
-                }
-            }
-        }
-        for waiting in late {
-            if shared.answer(&waiting, shared.settings.otherwise == Otherwise::Allow) {
-                shared.counters.expired.fetch_add(1, Relaxed);
-            }
-        }
-        if stuck && shared.threads.load(Relaxed) < MAX_THREADS {
-            // without another thread the watchdog's answers remain
-            let _ = start(shared);
-        }
-    }
 }
 
 impl Shared {
@@ -435,12 +375,9 @@ impl Shared {
             return;
         }
         let deny = decision.reaction == Reaction::Deny;
-        // once answered it and those above it may end at any moment
-        let lineage = Ancestor::read(pid).map_or_else(Vec::new, |(own, parent)| {
-            std::iter::once(own)
-                .chain(Ancestor::above(parent))
-                .collect()
-        });
+        // Once answered, it and those above it in its container may end at any moment. Those outside, a runtime's and the
+        // host's own, do not hang on it, and it need not wait for them to be read.
+        let (mut lineage, outside) = Ancestor::inside(pid);
         let in_time = self.answer(waiting, !deny);
         let counter = if deny {
             &self.counters.refused
@@ -448,6 +385,7 @@ impl Shared {
             &self.counters.audited
         };
         counter.fetch_add(1, Relaxed);
+        lineage.extend(Ancestor::above(outside));
         let (operation, container) = (attempt.operation, Arc::clone(&entry.id));
         self.tell(Refusal {
             time: now.as_nanos() as u64,
@@ -473,10 +411,10 @@ impl Shared {
             || script::is_operand(kind, &process::arguments(pid), path)
     }
 
-    /// Lets it run, and has the kernel remember that where that is safe. The answer goes first: whoever waits does not wait
-    /// for the mark, which the event's own descriptor names.
+    /// Lets it run, and has the kernel remember that where that is safe. The mark, for which the event's own descriptor
+    /// stands, goes first: the start of a program asks as an execution and then as an opening, and what is remembered
+    /// before the first answer spares the second question.
     fn pass(&self, waiting: &Waiting, entry: &Entry, source: Source, regular: bool) {
-        self.answer(waiting, true);
         let safe = self.settings.kernel_cache && source == Source::Image && regular;
         if safe
             && let Some(file) = waiting.event.fd()
@@ -487,6 +425,7 @@ impl Shared {
         {
             self.counters.remembered.fetch_add(1, Relaxed);
         }
+        self.answer(waiting, true);
     }
 
     fn unknown(&self, waiting: &Waiting) {

@@ -31,6 +31,24 @@ impl Ancestor {
         Some((own, parent))
     }
 
+    /// A process and those above it that see the same mounts, which are its container's, and the number of the first that
+    /// does not; 0 where there is none.
+    pub(crate) fn inside(pid: u32) -> (Vec<Self>, u32) {
+        let mut out = Vec::new();
+        let Ok(namespace) = process::mount_namespace(pid) else {
+            return (out, 0);
+        };
+        let mut at = pid;
+        while at > 0 && out.len() < ANCESTORS && process::mount_namespace(at).is_ok_and(|its| its == namespace) {
+            let Some((own, parent)) = Self::read(at) else {
+                return (out, 0);
+            };
+            out.push(own);
+            at = parent;
+        }
+        (out, at)
+    }
+
     /// The processes above one, its parent first.
     pub fn above(mut parent: u32) -> Vec<Self> {
         let mut out = Vec::new();
@@ -55,6 +73,11 @@ mod tests {
         assert!(!own.name.is_empty() && own.exe.starts_with('/'));
         let above = Ancestor::above(parent);
         assert_eq!(above[0].pid, parent);
+        // nobody else is in a namespace of its own here: both halves are the whole
+        let (mut all, outside) = Ancestor::inside(std::process::id());
+        assert_eq!((&all[0], all.len() > 1), (&own, true));
+        all.extend(Ancestor::above(outside));
+        assert_eq!(&all[1..=above.len()], above);
         assert_eq!(Ancestor::read(u32::MAX), None);
     }
 }

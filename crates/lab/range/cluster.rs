@@ -66,13 +66,9 @@ pub(crate) fn api_server(request: &Request) -> Answer {
     };
     let _ = audit(request, user, verb, status);
     let body = match status {
-        201 => match runtime::id_of(WORKLOAD).map(|id| runtime::request(&["start", &id])) {
-            Some(Ok(answer)) if answer.trim() == "started" => {
-                format!("deployment.apps/{WORKLOAD} created\n")
-            }
-            _ => return (500, b"the workload did not start\n".to_vec()),
-        },
-        200 => runtime::request(&["list"]).unwrap_or_default(),
+        201 if runtime::start(WORKLOAD) => format!("deployment.apps/{WORKLOAD} created\n"),
+        201 => return (500, b"the workload did not start\n".to_vec()),
+        200 => runtime::rows().unwrap_or_default(),
         _ => format!(
             "Error from server (Forbidden): {} cannot {verb} {}\n",
             user.name, request.path

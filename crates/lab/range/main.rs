@@ -2,7 +2,8 @@
 //!
 //! A part is chosen by the name under which the program is called, as with busybox: the vulnerable web service
 //! (`gunicorn`), the victims (`hello-server`, `postgres`), the harmless look-alikes of what an attacker brings (`nmap`,
-//! `crictl`, `kubectl`, `xmrig`), and the world around (`range-cloud`, `range-metadata`, `range-gate`, `containerd`, `crond`).
+//! `crictl`, `kubectl`, `xmrig`), the node's own (`kubelet`, `crond`, the network plugins, `pause`; `containerd` where the real one is missing), and the world
+//! around (`range-cloud`, `range-metadata`, `range-gate`).
 //! It is built as a static program with nothing but the standard library, so that it runs in images that hold nothing else.
 //!
 //! None of the parts does harm: the scanner connects to addresses of the lab, the miner hashes for some seconds at half a
@@ -16,12 +17,19 @@
 
 mod cloud;
 mod cluster;
+mod cri;
 mod database;
+mod fields;
 mod gate;
+mod grpc;
 mod hosts;
 mod http;
+mod kubelet;
+mod message;
 mod metadata;
 mod miner;
+mod narrow;
+mod network;
 mod node;
 mod packages;
 mod runtime;
@@ -43,13 +51,18 @@ const PARTS: &[(&str, Part)] = &[
     ("gunicorn", web::gunicorn),
     ("hello-server", web::hello_server),
     ("kubectl", cluster::kubectl),
+    ("kubelet", kubelet::run),
     ("logrotate", node::logrotate),
+    ("loopback", network::loopback),
     ("nmap", scanner::nmap),
+    ("pause", kubelet::pause),
     ("postgres", database::postgres),
     ("psql", database::psql),
     ("range-cloud", cloud::run),
+    ("range-cni", network::pod),
     ("range-gate", gate::run),
     ("range-metadata", metadata::run),
+    ("runc", narrow::runc),
     ("xmrig", miner::xmrig),
 ];
 

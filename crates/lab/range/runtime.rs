@@ -1,7 +1,8 @@
-//! The container runtime's daemon as the lab's node has it, and its client.
+//! The client of the container runtime, and a daemon for nodes that have no containerd.
 //!
 //! The daemon answers on containerd's own socket path and hands the work to the real `runc`, as containerd does; what it
-//! speaks there is one line of words, not CRI. Containers are those of a table that the lab's runner writes.
+//! speaks there is one line of words, not CRI. Containers are those of a table that the lab's runner writes; where there is
+//! no such table, the runtime is the real one.
 
 use std::fs;
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -9,9 +10,9 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 
-use crate::fail;
+use crate::cri::{self, SOCKET};
+use crate::{fail, kubelet};
 
-const SOCKET: &str = "/run/containerd/containerd.sock";
 const BUNDLES: &str = "/run/containerd/io.containerd.runtime.v2.task/k8s.io";
 /// One container a line: id, name, pod, namespace, image; between tabs.
 const TABLE: &str = "/run/range/containers";
@@ -95,7 +96,7 @@ fn known(id: &str) -> bool {
 }
 
 /// Sends a request to the daemon and gives its answer.
-pub(crate) fn request(words: &[&str]) -> io::Result<String> {
+fn request(words: &[&str]) -> io::Result<String> {
     let mut stream = UnixStream::connect(SOCKET)?;
     writeln!(stream, "{}", words.join(&BLANK.to_string()))?;
     let mut answer = String::new();
@@ -103,8 +104,32 @@ pub(crate) fn request(words: &[&str]) -> io::Result<String> {
     Ok(answer)
 }
 
+/// Whether the daemon is this program's.
+fn is_played() -> bool {
+    Path::new(TABLE).exists()
+}
+
+/// Starts a workload that was prepared, by the name of its container. Gives whether it runs.
+pub(crate) fn start(name: &str) -> bool {
+    let answer = if is_played() {
+        id_of(name).map_or_else(|| Ok(String::new()), |id| request(&["start", &id]))
+    } else {
+        kubelet::schedule(name)
+    };
+    answer.is_ok_and(|answer| answer.trim() == "started")
+}
+
+/// The containers that run, each a line as the table has them.
+pub(crate) fn rows() -> io::Result<String> {
+    if is_played() {
+        return request(&["list"]);
+    }
+    let row = |c: cri::Container| [c.id, c.name, c.pod, c.namespace, c.image].join("\t") + "\n";
+    Ok(cri::list()?.into_iter().map(row).collect())
+}
+
 /// The id of the container of this name in the daemon's table, running or not.
-pub(crate) fn id_of(name: &str) -> Option<String> {
+fn id_of(name: &str) -> Option<String> {
     let table = fs::read_to_string(TABLE).ok()?;
     table.lines().find_map(|row| {
         let mut columns = row.split('\t');
@@ -116,22 +141,27 @@ pub(crate) fn id_of(name: &str) -> Option<String> {
 /// `crictl ps [--name PREFIX] [-q]` and `crictl exec ID COMMAND…`.
 pub(crate) fn crictl(arguments: &[String]) -> ExitCode {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    let answer = match words.as_slice() {
-        ["ps", options @ ..] => request(&["list"]).map(|rows| list(&rows, options)),
-        ["exec", id, command @ ..] => {
-            let mut words = vec!["exec", id];
-            words.extend(command);
-            request(&words)
-        }
+    let done = match words.as_slice() {
+        ["ps", options @ ..] => rows().map(|rows| {
+            print!("{}", list(&rows, options));
+            ExitCode::SUCCESS
+        }),
+        ["exec", id, command @ ..] => exec(id, command),
         _ => return fail("crictl", 2, "ps or exec?"),
     };
-    match answer {
-        Ok(text) => {
-            print!("{text}");
-            ExitCode::SUCCESS
-        }
-        Err(error) => fail("crictl", 1, format!("{SOCKET}: {error}")),
+    done.unwrap_or_else(|error| fail("crictl", 1, format!("{SOCKET}: {error}")))
+}
+
+fn exec(id: &str, command: &[&str]) -> io::Result<ExitCode> {
+    if is_played() {
+        let words = [&["exec", id], command].concat();
+        io::stdout().write_all(request(&words)?.as_bytes())?;
+        return Ok(ExitCode::SUCCESS);
     }
+    let output = cri::exec(id, command)?;
+    io::stdout().write_all(&output.stdout)?;
+    io::stderr().write_all(&output.stderr)?;
+    Ok(ExitCode::from(u8::try_from(output.code).unwrap_or(u8::MAX)))
 }
 
 fn list(rows: &str, options: &[&str]) -> String {

@@ -25,7 +25,13 @@ mount -t proc proc /proc
 # What the node and its containers write lies in memory and goes with the mount namespace. The images go there too: only
 # where all layers are on one file system do the files of an overlay have its device number, as on real nodes.
 mount -t tmpfs -o size=512m,mode=755 range "$stage/memory"
-cp -a "$stage/images" "$stage/memory/images"
+mkdir "$stage/memory/images"
+if [ -e "$stage/images.tar" ]; then
+  # the pods' images go through containerd
+  cp -a "$stage/images/node" "$stage/memory/images/node"
+else
+  cp -a "$stage/images/." "$stage/memory/images"
+fi
 overlay() { # image, name, mount point
   mkdir -p "$stage/memory/$2/upper" "$stage/memory/$2/work" "$3"
   chmod --reference="$stage/memory/images/$1" "$stage/memory/$2/upper"
@@ -72,33 +78,46 @@ ip link set metadata0 up
 nsenter --net="$root/run/netns/metadata" sh -c \
   'ip link set lo up && ip address add 169.254.169.254/30 dev eth0 && ip link set eth0 up && ip route add default via 169.254.169.253'
 
-bundles=$root/run/containerd/io.containerd.runtime.v2.task/k8s.io
-mkdir -p "$bundles" "$root/run/netns" "$root/run/range/steps"
-number=0
-for pod in "$stage"/pods/*; do
-  id=$(cat "$pod/id")
-  number=$((number + 1))
-  mkdir -p "$bundles/$id"
-  cp "$pod/config.json" "$bundles/$id/config.json"
-  overlay "$(cat "$pod/image")" "$id" "$bundles/$id/rootfs"
-  cp "$pod/hosts" "$bundles/$id/hosts"
-  cp -r "$pod/account" "$bundles/$id/account"
-  netns=$root/run/netns/$id
-  : > "$netns"
-  unshare --net="$netns" true
-  ip link add "veth$number" type veth peer name eth0 netns "$netns"
-  ip link set "veth$number" master cni0 up
-  nsenter --net="$netns" sh -c "ip link set lo up && ip address add $(cat "$pod/address")/24 dev eth0 && ip link set eth0 up && ip route add default via 10.244.1.1"
-  if [ -e "$pod/no-egress" ]; then
-    # a network policy without a rule for anything but the name service: replies pass, all else is refused
-    nsenter --net="$netns" sh -ec '
-      iptables -A OUTPUT -o lo -j ACCEPT
-      iptables -A OUTPUT -m conntrack --ctstate ESTABLISHED,RELATED -j ACCEPT
-      for protocol in tcp udp; do iptables -A OUTPUT -p $protocol --dport 53 -j ACCEPT; done
-      iptables -A OUTPUT -j REJECT --reject-with icmp-admin-prohibited'
-  fi
-done
-cp "$stage/containers" "$stage/tokens" "$root/run/range/"
+mkdir -p "$root/run/netns" "$root/run/range/steps"
+if [ -e "$stage/images.tar" ]; then
+  # containerd makes the pods. What it stores lies in memory, outside of the node's own overlay: overlays do not stack.
+  mkdir -p "$stage/memory/containerd" "$root/var/lib/containerd"
+  mount --bind "$stage/memory/containerd" "$root/var/lib/containerd"
+  mkdir "$root/run/range/announce"
+  cp -r "$stage/pods" "$root/run/range/pods"
+  cp "$stage/addresses" "$stage/given-up" "$root/run/range/"
+  cp "$stage/names" "$root/run/range/images"
+  cp "$stage/images.tar" "$root/run/range/images.tar"
+else
+  bundles=$root/run/containerd/io.containerd.runtime.v2.task/k8s.io
+  mkdir -p "$bundles"
+  number=0
+  for pod in "$stage"/pods/*; do
+    id=$(cat "$pod/id")
+    number=$((number + 1))
+    mkdir -p "$bundles/$id"
+    cp "$pod/config.json" "$bundles/$id/config.json"
+    overlay "$(cat "$pod/image")" "$id" "$bundles/$id/rootfs"
+    cp "$pod/hosts" "$bundles/$id/hosts"
+    cp -r "$pod/account" "$bundles/$id/account"
+    netns=$root/run/netns/$id
+    : > "$netns"
+    unshare --net="$netns" true
+    ip link add "veth$number" type veth peer name eth0 netns "$netns"
+    ip link set "veth$number" master cni0 up
+    nsenter --net="$netns" sh -c "ip link set lo up && ip address add $(cat "$pod/address")/24 dev eth0 && ip link set eth0 up && ip route add default via 10.244.1.1"
+    if [ -e "$pod/no-egress" ]; then
+      # a network policy without a rule for anything but the name service: replies pass, all else is refused
+      nsenter --net="$netns" sh -ec '
+        iptables -A OUTPUT -o lo -j ACCEPT
+        iptables -A OUTPUT -m conntrack --ctstate ESTABLISHED,RELATED -j ACCEPT
+        for protocol in tcp udp; do iptables -A OUTPUT -p $protocol --dport 53 -j ACCEPT; done
+        iptables -A OUTPUT -j REJECT --reject-with icmp-admin-prohibited'
+    fi
+  done
+  cp "$stage/containers" "$root/run/range/"
+fi
+cp "$stage/tokens" "$root/run/range/"
 if [ -e "$stage/metadata-tokens" ]; then : > "$root/run/range/metadata-tokens"; fi
 cp "$stage/start" "$root/run/range/start"
 for mark in $(cat "$stage/marks"); do : > "$root/run/range/steps/$mark"; done

@@ -6,7 +6,7 @@ use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::{PARTS, tools};
+use crate::{Control, PARTS, Runtime, tools};
 
 /// Names of busybox that every image has.
 const APPLETS: &[&str] = &[
@@ -132,19 +132,30 @@ impl Image {
         if let Some(parent) = self.at(to).parent() {
             fs::create_dir_all(parent)?;
         }
-        let status = Command::new("tar")
-            .env("PATH", tools::search_path())
-            .args(["--owner=0", "--group=0", "-czf"])
-            .arg(self.at(to))
-            .arg("-C")
-            .arg(scratch.path())
-            .arg(first)
-            .status()?;
-        if status.success() {
-            Ok(())
-        } else {
-            Err(io::Error::other(format!("tar ended with {status}")))
-        }
+        tar(
+            &["--owner=0", "--group=0", "-z"],
+            scratch.path(),
+            first,
+            &self.at(to),
+        )
+    }
+}
+
+/// Writes a directory into a tar file.
+pub(crate) fn tar(options: &[&str], directory: &Path, what: &str, to: &Path) -> io::Result<()> {
+    let status = Command::new("tar")
+        .env("PATH", tools::search_path())
+        .args(options)
+        .arg("-cf")
+        .arg(to)
+        .arg("-C")
+        .arg(directory)
+        .arg(what)
+        .status()?;
+    if status.success() {
+        Ok(())
+    } else {
+        Err(io::Error::other(format!("tar ended with {status}")))
     }
 }
 
@@ -168,14 +179,13 @@ fn libraries(program: &Path) -> io::Result<Vec<String>> {
         .collect())
 }
 
-/// Every image of the lab, below one directory.
-pub(crate) fn all(root: &Path) -> io::Result<()> {
+/// Every image of the lab, below one directory, with what its node needs for this runtime and control.
+pub(crate) fn all(root: &Path, runtime: Runtime, control: Option<Control>) -> io::Result<()> {
     let node = Image::new(root.join("node"))?;
     node.program(&program("runc")?, "usr/bin/runc")?;
     node.program(&program("nsenter")?, "usr/bin/nsenter")?;
     for part in [
         "apt-get",
-        "containerd",
         "crond",
         "logrotate",
         "range-cloud",
@@ -183,6 +193,10 @@ pub(crate) fn all(root: &Path) -> io::Result<()> {
         "range-metadata",
     ] {
         node.part(&format!("usr/bin/{part}"))?;
+    }
+    match runtime {
+        Runtime::Containerd => containerd(&node, control)?,
+        Runtime::Runc => node.part("usr/bin/containerd")?,
     }
     symlink("../bin/busybox", node.at("sbin/init"))?;
     node.text("etc/inittab", 0o644, "::sysinit:/bin/sh /run/range/start\n")?;
@@ -226,5 +240,57 @@ pub(crate) fn all(root: &Path) -> io::Result<()> {
     let postgres = Image::new(root.join("postgres"))?;
     postgres.part("usr/bin/postgres")?;
     postgres.part("usr/bin/psql")?;
+
+    if runtime == Runtime::Containerd {
+        let pause = root.join("pause");
+        fs::create_dir(&pause)?;
+        Image { root: pause }.part("pause")?;
+    }
     Ok(())
 }
+
+/// What a node with containerd has: the machine's programs, and their configuration.
+fn containerd(node: &Image, control: Option<Control>) -> io::Result<()> {
+    for name in tools::CONTAINERD {
+        node.program(&program(name)?, &format!("usr/bin/{name}"))?;
+    }
+    node.program(&program("ip")?, "usr/sbin/ip")?;
+    node.part("usr/bin/kubelet")?;
+    node.part("opt/range/runc")?;
+    node.part("opt/cni/bin/range-cni")?;
+    node.part("opt/cni/bin/loopback")?;
+    node.text(
+        "etc/cni/net.d/10-range.conflist",
+        0o600,
+        r#"{"cniVersion": "0.4.0", "name": "range", "plugins": [{"type": "range-cni"}]}"#,
+    )?;
+    node.text("etc/containerd/config.toml", 0o600, CONTAINERD)?;
+    // what pods get when they say nothing about it; nobody serves names in the lab
+    node.text("etc/resolv.conf", 0o644, "nameserver 10.96.0.10\n")?;
+    if control == Some(Control::EgressPolicy) {
+        node.program(&program("iptables")?, "usr/sbin/iptables")?;
+        for module in tools::iptables_modules() {
+            let to = module.to_string_lossy().into_owned();
+            node.program(&module, to.trim_start_matches('/'))?;
+        }
+    }
+    Ok(())
+}
+
+/// The configuration of the node's containerd: nothing that pulls images or needs a device of the machine, and no device of
+/// the node for privileged containers, for the node's would be the machine's.
+const CONTAINERD: &str = r#"version = 2
+disabled_plugins = [
+  "io.containerd.internal.v1.opt", "io.containerd.snapshotter.v1.aufs", "io.containerd.snapshotter.v1.btrfs",
+  "io.containerd.snapshotter.v1.devmapper", "io.containerd.snapshotter.v1.zfs", "io.containerd.tracing.processor.v1.otlp",
+]
+[plugins."io.containerd.grpc.v1.cri"]
+sandbox_image = "registry.range/pause:3.9"
+disable_tcp_service = true
+restrict_oom_score_adj = true
+[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
+runtime_type = "io.containerd.runc.v2"
+privileged_without_host_devices = true
+[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
+BinaryName = "/opt/range/runc"
+"#;

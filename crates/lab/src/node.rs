@@ -1,7 +1,7 @@
 //! Starting and ending the node.
 
 use std::fs;
-use std::io::{self, Read};
+use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use crate::announce::Announcement;
-use crate::pod::{self, Pod, Profile};
-use crate::{Control, Gate, PREFIX, image, spec, sweep, tools};
+use crate::pod::Profile;
+use crate::{Control, Gate, PREFIX, Runtime, prepare, sweep, tools};
 
 /// How long the node may take to come up. It takes about a second on an idle machine.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -49,6 +49,8 @@ pub struct Settings {
     pub profile: Profile,
     /// A control that the vulnerable workload gets besides.
     pub control: Option<Control>,
+    /// What makes the pods.
+    pub runtime: Runtime,
     /// Names of the marks that the gate can make.
     pub marks: Vec<String>,
 }
@@ -59,6 +61,7 @@ pub struct Node {
     name: String,
     child: Child,
     init: u32,
+    runtime: Runtime,
     announced: Option<Announcement>,
     directory: Option<TempDir>,
 }
@@ -77,12 +80,14 @@ impl Node {
             .tempdir()
             .map_err(io("making the lab's directory"))?;
         let stage = directory.path();
-        let name = format!("{name}{}", identity(4).map_err(io("reading random bytes"))?);
+        let name = format!(
+            "{name}{}",
+            prepare::identity(4).map_err(io("reading random bytes"))?
+        );
         for inside in ["root", "memory", "pods", "images"] {
             fs::create_dir(stage.join(inside)).map_err(io("making the lab's directory"))?;
         }
-        image::all(&stage.join("images")).map_err(io("making the lab's images"))?;
-        prepare(stage, &name, settings).map_err(io("preparing the lab's pods"))?;
+        prepare::all(stage, &name, settings).map_err(io("preparing the lab's images and pods"))?;
         // without it the pods only have no names to agents
         let announced = Announcement::new(&name, stage).ok();
         let script = stage.join("boot.sh");
@@ -119,6 +124,7 @@ impl Node {
             name,
             child,
             init: 0,
+            runtime: settings.runtime,
             announced,
             directory: Some(directory),
         };
@@ -134,6 +140,11 @@ impl Node {
     /// The node's first process, as this machine numbers it.
     pub fn init(&self) -> u32 {
         self.init
+    }
+
+    /// What makes the pods.
+    pub fn runtime(&self) -> Runtime {
+        self.runtime
     }
 
     /// The node's root directory, seen from here.
@@ -167,6 +178,12 @@ impl Node {
                     .first()
                     .copied()
                     .unwrap_or(0);
+                let root = self.root();
+                if let (Some(announced), Runtime::Containerd, true) =
+                    (&mut self.announced, self.runtime, self.init != 0)
+                {
+                    announced.relay(root);
+                }
             }
             // Before the node has its own root, this is the machine's, where the lab has no such file.
             let said = fs::read_to_string(self.root().join("run/range/ready"));
@@ -225,80 +242,3 @@ impl Drop for Node {
         self.end();
     }
 }
-
-/// Hexadecimal digits of so many random bytes.
-fn identity(bytes: usize) -> io::Result<String> {
-    let mut buffer = vec![0; bytes];
-    fs::File::open("/dev/urandom")?.read_exact(&mut buffer)?;
-    Ok(buffer.iter().map(|byte| format!("{byte:02x}")).collect())
-}
-
-/// Writes what `boot.sh` reads: one directory for each pod, the tables of containers and tokens, the start script.
-fn prepare(stage: &Path, lab: &str, settings: &Settings) -> io::Result<()> {
-    let mut containers = String::new();
-    let mut tokens = String::new();
-    let mut start = String::from(START);
-    for (number, pod) in pod::pods_with(settings.profile, settings.control)
-        .iter()
-        .enumerate()
-    {
-        let Pod {
-            name,
-            pod: full,
-            namespace,
-            image_name,
-            ..
-        } = pod;
-        let id = identity(32)?;
-        let uid = identity(16)?;
-        let token = identity(16)?;
-        let directory = stage.join("pods").join(number.to_string());
-        fs::create_dir_all(directory.join("account"))?;
-        let config = spec::of(pod, &id, &identity(32)?, &uid, lab);
-        fs::write(directory.join("config.json"), config.to_string())?;
-        fs::write(directory.join("id"), &id)?;
-        fs::write(directory.join("image"), pod.image)?;
-        fs::write(directory.join("address"), pod.address)?;
-        fs::write(directory.join("hosts"), pod::HOSTS)?;
-        fs::write(directory.join("account/token"), &token)?;
-        fs::write(directory.join("account/namespace"), namespace)?;
-        containers.push_str(&format!(
-            "{id}\t{name}\t{full}\t{namespace}\t{image_name}\n"
-        ));
-        if !pod.egress {
-            fs::write(directory.join("no-egress"), "")?;
-        }
-        let right = if pod.may_create { " create" } else { "" };
-        tokens.push_str(&format!(
-            "{token} system:serviceaccount:{namespace}:default {namespace}{right}\n"
-        ));
-        if pod.started {
-            start.push_str(&format!("run {id}\n"));
-        }
-    }
-    start.push_str("echo ok > /run/range/ready\n");
-    if let Some(file) = settings.control.and_then(Control::on_node) {
-        fs::write(stage.join(file), "")?;
-    }
-    fs::write(stage.join("containers"), containers)?;
-    fs::write(stage.join("tokens"), tokens)?;
-    fs::write(stage.join("marks"), settings.marks.join("\n"))?;
-    fs::write(stage.join("start"), start)
-}
-
-/// Beginning of the script that the node's first process runs.
-const START: &str = "exec < /dev/null > /run/range/log 2>&1
-export PATH=/usr/sbin:/usr/bin:/sbin:/bin
-for part in containerd range-cloud range-gate crond; do
-  $part &
-done
-nsenter --net=/run/netns/metadata range-metadata &
-run() {
-  if ! runc run --detach --bundle /run/containerd/io.containerd.runtime.v2.task/k8s.io/$1 $1; then
-    echo failed > /run/range/ready
-    exit 1
-  fi
-}
-# the gate's socket is the last thing that a request needs
-while [ ! -S /run/range/gate.sock ]; do sleep 0.05; done
-";

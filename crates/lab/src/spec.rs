@@ -50,7 +50,7 @@ const CAPABILITIES: [&str; 41] = [
     "CHECKPOINT_RESTORE",
 ];
 /// What even a privileged container of the lab does not really have: the node gave these up (see `boot.sh`).
-const GIVEN_UP: &[&str] = &[
+pub(crate) const GIVEN_UP: &[&str] = &[
     "SYS_MODULE",
     "SYS_RAWIO",
     "SYS_BOOT",
@@ -132,7 +132,7 @@ const REFUSED: &[&str] = &[
     "vm86old",
 ];
 /// Files of `/proc` and `/sys` that runtimes hide, and those that they make read-only.
-const MASKED: &[&str] = &[
+pub(crate) const MASKED: &[&str] = &[
     "/proc/acpi",
     "/proc/asound",
     "/proc/kcore",
@@ -144,7 +144,7 @@ const MASKED: &[&str] = &[
     "/proc/scsi",
     "/sys/firmware",
 ];
-const READ_ONLY: &[&str] = &[
+pub(crate) const READ_ONLY: &[&str] = &[
     "/proc/bus",
     "/proc/fs",
     "/proc/irq",
@@ -154,10 +154,12 @@ const READ_ONLY: &[&str] = &[
 /// Where the node keeps bundles: containerd's own place.
 pub(crate) const BUNDLES: &str = "/run/containerd/io.containerd.runtime.v2.task/k8s.io";
 /// Half a core, as the manifests say; in microseconds of the usual period.
-const QUOTA: u32 = 50_000;
-const PERIOD: u32 = 100_000;
+pub(crate) const QUOTA: u64 = 50_000;
+pub(crate) const PERIOD: u64 = 100_000;
+/// A quarter of a core when others want it, as the manifests say.
+pub(crate) const SHARES: u64 = 256;
 /// 512 MiB, as the manifests say.
-const MEMORY: u64 = 512 << 20;
+pub(crate) const MEMORY: u64 = 512 << 20;
 
 /// The specification of a pod's container.
 pub(crate) fn of(pod: &Pod, id: &str, sandbox: &str, uid: &str, lab: &str) -> Value {
@@ -191,7 +193,7 @@ pub(crate) fn of(pod: &Pod, id: &str, sandbox: &str, uid: &str, lab: &str) -> Va
         "resources": {
             "devices": devices(),
             "memory": {"limit": MEMORY},
-            "cpu": {"shares": 256, "quota": QUOTA, "period": PERIOD},
+            "cpu": {"shares": SHARES, "quota": QUOTA, "period": PERIOD},
         },
     });
     if !privileged {

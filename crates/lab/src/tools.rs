@@ -19,6 +19,17 @@ const NEEDED: &[(&str, &str)] = &[
     ("unshare", "util-linux"),
 ];
 
+/// What a node with containerd needs of this machine besides, all of the Debian package containerd.
+pub(crate) const CONTAINERD: [&str; 3] = ["containerd", "containerd-shim-runc-v2", "ctr"];
+/// Modules of iptables that the lab's network policy takes.
+const MODULES: [&str; 5] = [
+    "libxt_standard.so",
+    "libxt_conntrack.so",
+    "libxt_tcp.so",
+    "libxt_udp.so",
+    "libipt_REJECT.so",
+];
+
 /// Directories in which programs are looked for besides `PATH`, which often lacks them.
 const ALSO: &[&str] = &["/usr/local/sbin", "/usr/sbin", "/sbin", "/usr/bin", "/bin"];
 
@@ -58,6 +69,29 @@ pub fn missing_for(control: Option<Control>) -> Vec<Missing> {
         });
     }
     out
+}
+
+/// The program of containerd that is not installed, if one is not.
+pub(crate) fn missing_of_containerd() -> Option<&'static str> {
+    CONTAINERD
+        .into_iter()
+        .find(|program| find(program).is_none())
+}
+
+/// Where the modules of iptables are that the lab's network policy takes, as far as they are there.
+pub(crate) fn iptables_modules() -> Vec<PathBuf> {
+    let below = |root: &str| {
+        let entries = std::fs::read_dir(root).into_iter().flatten().flatten();
+        entries.map(|entry| entry.path()).collect::<Vec<_>>()
+    };
+    // Debian has them below a directory of the architecture
+    [PathBuf::from("/usr/lib"), PathBuf::from("/usr/lib64")]
+        .into_iter()
+        .chain(below("/usr/lib"))
+        .map(|directory| directory.join("xtables"))
+        .flat_map(|directory| MODULES.map(|module| directory.join(module)))
+        .filter(|module| module.is_file())
+        .collect()
 }
 
 /// Where a program is.

@@ -169,7 +169,14 @@ fn a_container_is_paused_once_and_stopped_and_killed() {
     run("runc", &["delete", "--force", &container.id]).unwrap();
     assert!(container.up());
 
-    let mut asked = reads("container");
+    // a process that has ended when it is answered
+    let mut asked = Command::new("runc")
+        .args(["exec", &container.id, "cat", "/etc/lure-container"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
     is(&answers(&agent, "container"), "kill_container", "done");
     becomes(&container, "stopped");
     asked.wait().unwrap();

@@ -193,12 +193,18 @@ fn perform(kind: ActionKind, target: &Target) -> (Outcome, String) {
         // the captures' own stage comes after this one and takes it, where there is one
         return (Outcome::Withheld, NOT_TAKEN.to_owned());
     }
-    let Some(groups) = ContainerGroups::of(target.pid, &target.container) else {
+    let Some(groups) = ContainerGroups::of_or_find(target.pid, &target.container) else {
         return (
             Outcome::Failed,
-            "the process has ended, or no control group is its container's alone".to_owned(),
+            "no control group is this container's alone, or the container has ended".to_owned(),
         );
     };
+    if groups.has(std::process::id()) {
+        return (
+            Outcome::Withheld,
+            "it is this agent's own container".to_owned(),
+        );
+    }
     // these wait for processes to end, which the caller must not
     let spawned = std::thread::Builder::new()
         .name("answer".into())

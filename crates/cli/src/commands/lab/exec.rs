@@ -9,7 +9,7 @@ use anyhow::Context;
 use vedette_lab::Profile;
 
 use super::watch::{Rules, Watch};
-use super::{cannot, confirm, profile, shipped, start};
+use super::{Pods, cannot, confirm, profile, shipped, start};
 use crate::commands::exit;
 use crate::live::Until;
 
@@ -24,6 +24,8 @@ pub(crate) struct Args {
     /// Profile to run
     #[arg(short, long, value_name = "PROFILE", value_parser = profile, default_value = "playground")]
     profile: Profile,
+    #[command(flatten)]
+    pods: Pods,
     /// Do not ask
     #[arg(short, long)]
     yes: bool,
@@ -34,7 +36,7 @@ pub(crate) struct Args {
 
 /// Runs the subcommand.
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    if let Some(code) = cannot(None)? {
+    if let Some(code) = cannot(None, &args.pods)? {
         return Ok(code);
     }
     if !confirm(args.yes, args.profile)? {
@@ -43,7 +45,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let steps = shipped()?;
     let rules = Rules::new(&steps)?;
     let until = Until::signalled(Some(LONGEST))?;
-    let node = start(args.profile, &steps)?;
+    let mut runtime = args.pods.runtime;
+    let node = start(args.profile, &steps, &mut runtime)?;
     let mut watch = Watch::new(&node, &steps, &rules, None)?;
     let (ready, gate) = (AtomicBool::new(false), node.gate());
     let answer = std::thread::scope(|scope| {

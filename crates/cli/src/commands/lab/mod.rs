@@ -14,7 +14,7 @@ use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
 use anyhow::Context;
-use vedette_lab::{Control, Node, Profile, Settings};
+use vedette_lab::{Control, Node, Profile, Runtime, Settings};
 use vedette_range::Steps;
 use vedette_sensor::{Sensor, Tier};
 
@@ -59,11 +59,27 @@ fn profile(name: &str) -> Result<Profile, String> {
     })
 }
 
+/// What makes the pods.
+#[derive(clap::Args)]
+struct Pods {
+    /// What makes the pods: containerd, or runc alone; where none is given, containerd if it comes up here
+    #[arg(long, value_name = "RUNTIME", value_parser = runtime)]
+    runtime: Option<Runtime>,
+}
+
+fn runtime(name: &str) -> Result<Runtime, String> {
+    Runtime::by_name(name).ok_or_else(|| {
+        let known = Runtime::ALL.map(Runtime::name);
+        format!("known are {}", known.join(", "))
+    })
+}
+
 /// Says why the lab cannot run here, if so.
-fn cannot(control: Option<Control>) -> anyhow::Result<Option<ExitCode>> {
+fn cannot(control: Option<Control>, pods: &Pods) -> anyhow::Result<Option<ExitCode>> {
     let mut missing: Vec<String> = vedette_lab::missing_for(control)
         .into_iter()
         .map(|missing| missing.what)
+        .chain(pods.runtime.and_then(Runtime::missing))
         .collect();
     if missing.is_empty() && Sensor::probe().tier == Tier::Nothing {
         missing.push("this kernel does not take the sensor; `vedette doctor` says why".to_owned());
@@ -104,14 +120,44 @@ fn confirm(yes: bool, profile: Profile) -> anyhow::Result<bool> {
     Ok(agreed)
 }
 
-fn start(setup: impl Into<run::Setup>, steps: &Steps) -> anyhow::Result<Node> {
+/// Starts the lab. Where nothing is said about the runtime and containerd does not come up, the pods are runc's, and one line
+/// says so. `chosen` is what it was, from then on.
+fn start(
+    setup: impl Into<run::Setup>,
+    steps: &Steps,
+    chosen: &mut Option<Runtime>,
+) -> anyhow::Result<Node> {
     let run::Setup { profile, control } = setup.into();
-    let settings = Settings {
-        profile,
-        control,
-        marks: vedette_range::marks(steps),
+    let with = |runtime| {
+        Node::start(&Settings {
+            profile,
+            control,
+            runtime,
+            marks: vedette_range::marks(steps),
+        })
     };
-    Node::start(&settings).context("starting the lab")
+    let node = match *chosen {
+        Some(runtime) => with(runtime),
+        None => match Runtime::Containerd.missing() {
+            Some(missing) => Err(missing),
+            None => with(Runtime::Containerd).map_err(|error| {
+                let text = error.to_string();
+                // programs say last why they end
+                let last = text.lines().last().unwrap_or_default();
+                format!("containerd did not come up: {last}")
+            }),
+        }
+        .or_else(|why| {
+            let _ = writeln!(
+                std::io::stderr(),
+                "vedette: the lab's pods are made by runc alone: {why}"
+            );
+            with(Runtime::Runc)
+        }),
+    };
+    let node = node.context("starting the lab")?;
+    *chosen = Some(node.runtime());
+    Ok(node)
 }
 
 /// A line about what goes on, for a person who waits.

@@ -9,12 +9,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use serde_json::json;
-use vedette_lab::{Control, Profile};
+use vedette_lab::{Control, Profile, Runtime};
 use vedette_range::{Outcome, Steps, Verdict};
 
 use super::prevention::Prevention;
 use super::watch::{Rules, Watch};
-use super::{attack, cannot, confirm, profile, progress, shipped, start};
+use super::{Pods, attack, cannot, confirm, profile, progress, shipped, start};
 use crate::commands::{Listing, exit};
 use crate::live::Until;
 use crate::table::Table;
@@ -26,7 +26,7 @@ const LATE: Duration = Duration::from_secs(10);
 
 /// Take the ten steps in each profile and judge them by what the sensor saw
 ///
-/// Needs root, runc and a kernel with BTF. Everything runs on a node of namespaces that is removed afterwards. Exit code 0
+/// Needs root, runc, better containerd too, and a kernel with BTF. Everything runs on a node of namespaces that is removed afterwards. Exit code 0
 /// when every verdict is the expected one and no detection was missed, 1 when not, 3 when the lab cannot run here. With
 /// --control, no verdict is expected but one that says something: `vedette prove --against` holds them against the proof.
 #[derive(clap::Args)]
@@ -37,6 +37,8 @@ pub(crate) struct Args {
     /// Run the playground with this control and no other, once for each that is given; `all` stands for every one
     #[arg(long = "control", value_name = "CONTROL", value_delimiter = ',', value_parser = controls, conflicts_with = "profile")]
     controls: Vec<Controls>,
+    #[command(flatten)]
+    pods: Pods,
     /// Do not ask
     #[arg(short, long)]
     yes: bool,
@@ -119,7 +121,7 @@ fn setups(args: &Args) -> Vec<Setup> {
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let setups = setups(args);
     for setup in &setups {
-        if let Some(code) = cannot(setup.control)? {
+        if let Some(code) = cannot(setup.control, &args.pods)? {
             return Ok(code);
         }
     }
@@ -134,9 +136,10 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let rules = Rules::new(&steps)?;
     let mut outcomes = Vec::new();
     let mut lost = 0;
+    let mut runtime = args.pods.runtime;
     for setup in &setups {
         progress(&format!("{}: starting the node", setup.name()))?;
-        let ran = one(args, *setup, &steps, &rules)?;
+        let ran = one(args, *setup, &mut runtime, &steps, &rules)?;
         outcomes.extend(ran.verdicts);
         lost += ran.lost;
         if !ran.finished {
@@ -146,7 +149,10 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let mut out = std::io::stdout().lock();
     match args.output {
         Listing::Json => {
-            serde_json::to_writer(&mut out, &json!({"steps": outcomes, "lost": lost}))?;
+            serde_json::to_writer(
+                &mut out,
+                &json!({"steps": outcomes, "lost": lost, "runtime": runtime.map(Runtime::name)}),
+            )?;
             writeln!(out)?;
         }
         Listing::Table => out.write_all(text(&steps, &names(&setups), &outcomes).as_bytes())?,
@@ -171,10 +177,16 @@ struct Ran {
 }
 
 /// Runs one profile.
-fn one(args: &Args, setup: Setup, steps: &Steps, rules: &Rules) -> anyhow::Result<Ran> {
+fn one(
+    args: &Args,
+    setup: Setup,
+    runtime: &mut Option<Runtime>,
+    steps: &Steps,
+    rules: &Rules,
+) -> anyhow::Result<Ran> {
     // From here on a signal ends the run in good order, so that the node is always taken down.
     let until = Until::signalled(Some(LONGEST))?;
-    let mut node = start(setup, steps)?;
+    let mut node = start(setup, steps, runtime)?;
     let mut prevention = None;
     let mut absent = None;
     if setup.prevents_drift() {

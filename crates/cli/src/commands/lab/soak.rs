@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use vedette_event::{Finding, Priority};
-use vedette_lab::{Gate, Profile};
+use vedette_lab::{Gate, Profile, Runtime};
 
 use super::watch::{Rules, Watch};
-use super::{cannot, profile, progress, shipped, start};
+use super::{Pods, cannot, profile, progress, shipped, start};
 use crate::commands::{Listing, exit};
 use crate::live::Until;
 
@@ -37,6 +37,8 @@ pub(crate) struct Args {
     /// Profile to run
     #[arg(short, long, value_name = "PROFILE", value_parser = profile, default_value = "playground")]
     profile: Profile,
+    #[command(flatten)]
+    pods: Pods,
     /// Output format
     #[arg(short, long, value_enum, default_value_t)]
     output: Listing,
@@ -44,7 +46,7 @@ pub(crate) struct Args {
 
 /// Runs the subcommand.
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    if let Some(code) = cannot(None)? {
+    if let Some(code) = cannot(None, &args.pods)? {
         return Ok(code);
     }
     let steps = shipped()?;
@@ -53,7 +55,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         .seconds
         .map_or_else(|| Duration::from_mins(args.minutes), Duration::from_secs);
     progress("starting the node")?;
-    let node = start(args.profile, &steps)?;
+    let mut runtime = args.pods.runtime;
+    let node = start(args.profile, &steps, &mut runtime)?;
     node.start_jobs()?;
     let until = Until::signalled(Some(time))?;
     let mut watch = Watch::new(&node, &steps, &rules, None)?;
@@ -81,6 +84,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
                 "requests": requests,
                 "events": watch.events,
                 "lost": watch.lost,
+                "runtime": runtime.map(Runtime::name),
                 "findings": alarming,
             });
             serde_json::to_writer(&mut out, &figures)?;

@@ -8,6 +8,8 @@
     reason = "a broken expectation shall fail the test"
 )]
 
+mod container;
+
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
