@@ -40,5 +40,11 @@ pub use tools::{Missing, missing, missing_for};
 /// The program that plays every part, as a static executable; empty when it could not be built.
 pub(crate) const PARTS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/parts"));
 
+/// The program that plays every part in the lab, as a static executable; empty when it could not be built. Its part is
+/// chosen by the name that it is started as.
+pub fn parts() -> &'static [u8] {
+    PARTS
+}
+
 /// How a lab's directory and control group begin.
 pub(crate) const PREFIX: &str = "vedette-lab-";

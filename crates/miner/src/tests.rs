@@ -96,6 +96,8 @@ fn contact(n: u8, accepted: bool) -> Contact {
 #[derive(Clone, Copy)]
 enum Does {
     Mine,
+    /// Mines with a tenth of a processor.
+    Starve,
     Rest,
     Serve,
 }
@@ -112,6 +114,7 @@ fn told(
     for (at, doing) in (1..).zip(doings) {
         let share = match doing {
             Does::Mine => 0.99,
+            Does::Starve => 0.1,
             Does::Rest => 0.0,
             Does::Serve => 0.5,
         };
@@ -124,7 +127,10 @@ fn told(
             usage.tasks[0].faults += 9000;
         }
         let glance = watch.take(usage.clone(), || {
-            assert!(matches!(doing, Does::Mine), "asked for nothing");
+            assert!(
+                matches!(doing, Does::Mine | Does::Starve),
+                "asked for nothing"
+            );
             contacts(at)
         });
         assert!(glance.heat <= 6);
@@ -164,6 +170,15 @@ fn a_miner_that_rests_less_than_half_of_the_time_is_told_all_the_same() {
     // pointless system calls in one window of five hide nothing, in one of three they do
     assert_eq!(told(turns(&[Mine, Mine, Mine, Mine, Serve]), pool), [9]);
     assert_eq!(told(turns(&[Mine, Mine, Serve]), pool), []);
+}
+
+#[test]
+fn what_is_starved_must_compute_as_much_as_a_window_is_long() {
+    use Does::{Rest, Starve};
+    assert_eq!(told([Starve; 100], pool), [10]);
+    let mut short = vec![Starve; 9];
+    short.extend([Rest; 6]);
+    assert_eq!(told(short.repeat(20), pool), []);
 }
 
 #[test]

@@ -37,6 +37,10 @@ pub struct Contact {
 pub struct Watch {
     last: Option<Usage>,
     heat: u32,
+    /// Processor time in hot windows since it was cold, in nanoseconds. Somebody is told from the length of a window on:
+    /// a calculation that is short, but starved by its neighbours, looks like a miner for a minute and ends before. A
+    /// miner that is starved does not end.
+    spent: u64,
     /// For each far end that was connected to: in how many hot windows, without one in which it was not.
     held: BTreeMap<IpAddr, u32>,
     /// Windows until it may be told again.
@@ -54,18 +58,24 @@ pub struct Glance {
     pub contacts: Vec<Contact>,
     /// Far ends of connections that the workload opened and has held in six hot windows or more.
     pub held: Vec<SocketAddr>,
-    /// Whether it is time to tell somebody: as hot as can be, a connection held, and not told of within the hour.
+    /// Whether it is time to tell somebody: as hot as can be, enough computed, a connection held, and not told of within
+    /// the hour.
     pub is_told: bool,
 }
 
 impl Watch {
     /// Takes in a reading. The connections are asked for only when the window counts as mining.
     pub fn take(&mut self, usage: Usage, contacts: impl FnOnce() -> Vec<Contact>) -> Glance {
-        let window = self
-            .last
-            .as_ref()
-            .and_then(|before| Window::between(before, &usage));
-        self.last = Some(usage);
+        let before = self.last.replace(usage);
+        let now = self.last.as_ref();
+        let both = before.as_ref().zip(now);
+        let window = both.and_then(|(before, now)| Window::between(before, now));
+        let grown = |figure: fn(&Usage) -> u64| {
+            both.map_or(0, |(before, now)| {
+                figure(now).saturating_sub(figure(before))
+            })
+        };
+        let (span, used) = (grown(|usage| usage.time), grown(|usage| usage.cpu));
         self.silent = self.silent.saturating_sub(1);
         let Some(window) = window else {
             self.cool(IDLE);
@@ -80,10 +90,12 @@ impl Watch {
             self.cool(OTHER);
         } else {
             self.heat = (self.heat + 1).min(HOT);
+            self.spent = self.spent.saturating_add(used);
             seen = contacts();
             held = self.hold(&seen);
         }
-        let is_told = self.heat == HOT && !held.is_empty() && self.silent == 0;
+        let is_told =
+            self.heat == HOT && self.spent >= span && !held.is_empty() && self.silent == 0;
         if is_told {
             self.silent = AGAIN;
         }
@@ -99,6 +111,7 @@ impl Watch {
     fn cool(&mut self, by: u32) {
         self.heat = self.heat.saturating_sub(by);
         if self.heat == 0 {
+            self.spent = 0;
             self.held.clear();
         }
     }

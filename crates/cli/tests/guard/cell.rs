@@ -1,5 +1,6 @@
 //! A container of runc over an overlay, and an agent with a policy.
 
+use std::cell::RefCell;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -26,6 +27,11 @@ pub(crate) fn run(program: &str, arguments: &[&str]) -> Option<Output> {
 
 impl Runc {
     pub(crate) fn start() -> Option<Self> {
+        Self::start_as(0, &["/bin/sleep", "300"])
+    }
+
+    /// One of several containers of a test, and what it runs.
+    pub(crate) fn start_as(number: u64, program: &[&str]) -> Option<Self> {
         let busybox = ["/usr/bin/busybox", "/bin/busybox"]
             .into_iter()
             .find(|path| Path::new(path).exists());
@@ -38,12 +44,15 @@ impl Runc {
             return None;
         }
         let pid = std::process::id();
-        let base = std::env::temp_dir().join(format!("vedette-guard-{pid}"));
+        let base = std::env::temp_dir().join(format!("vedette-guard-{pid}-{number}"));
         let room = base.join("room");
         fs::create_dir_all(&room).unwrap();
         // an id as runtimes make them: 64 hexadecimal digits
         let container = Self {
-            id: format!("{:064x}", 0xfeed_0000_0000_u64 + u64::from(pid)),
+            id: format!(
+                "{:064x}",
+                0xfeed_0000_0000_u64 + (number << 48) + u64::from(pid)
+            ),
             base,
         };
         let text = |path: PathBuf| path.display().to_string();
@@ -63,7 +72,7 @@ impl Runc {
             fs::create_dir_all(room.join(dir)).unwrap();
         }
         fs::copy(busybox, room.join("lower/bin/busybox")).unwrap();
-        for applet in ["sh", "cat", "cp", "echo", "sleep"] {
+        for applet in ["sh", "cat", "cp", "echo", "sleep", "nc"] {
             std::os::unix::fs::symlink("busybox", room.join("lower/bin").join(applet)).unwrap();
         }
         fs::create_dir_all(room.join("lower/etc")).unwrap();
@@ -96,7 +105,7 @@ impl Runc {
         let file = room.join("config.json");
         let mut config: Value = serde_json::from_str(&fs::read_to_string(&file).unwrap()).unwrap();
         config["process"]["terminal"] = json!(false);
-        config["process"]["args"] = json!(["/bin/sleep", "300"]);
+        config["process"]["args"] = json!(program);
         config["root"]["readonly"] = json!(false);
         config["linux"]["cgroupsPath"] = json!(format!("/{}", container.id));
         fs::write(&file, config.to_string()).unwrap();
@@ -143,6 +152,7 @@ impl Drop for Runc {
 pub(crate) struct Agent {
     pub(crate) child: Child,
     lines: Receiver<String>,
+    past: RefCell<Vec<String>>,
 }
 
 impl Agent {
@@ -182,20 +192,38 @@ impl Agent {
                 let _ = also.send(line);
             }
         });
-        Self { child, lines }
+        Self {
+            child,
+            lines,
+            past: RefCell::default(),
+        }
     }
 
     pub(crate) fn wait_for(&self, parts: &[&str]) -> Result<String, Vec<String>> {
         let deadline = Instant::now() + PATIENCE;
         let mut seen = Vec::new();
         while let Some(left) = deadline.checked_duration_since(Instant::now()) {
-            match self.lines.recv_timeout(left) {
-                Ok(line) if parts.iter().all(|part| line.contains(part)) => return Ok(line),
-                Ok(line) => seen.push(line),
-                Err(_) => break,
+            let Ok(line) = self.lines.recv_timeout(left) else {
+                break;
+            };
+            self.past.borrow_mut().push(line.clone());
+            if parts.iter().all(|part| line.contains(part)) {
+                return Ok(line);
             }
+            seen.push(line);
         }
         Err(seen)
+    }
+
+    /// What it says for so long, and has said before, if it has all these parts.
+    pub(crate) fn says(&self, time: Duration, parts: &[&str]) -> Vec<String> {
+        let deadline = Instant::now() + time;
+        let mut past = self.past.borrow_mut();
+        while let Some(left) = deadline.checked_duration_since(Instant::now()) {
+            past.extend(self.lines.recv_timeout(left));
+        }
+        let has_all = |line: &&String| parts.iter().all(|part| line.contains(part));
+        past.iter().filter(has_all).cloned().collect()
     }
 }
 

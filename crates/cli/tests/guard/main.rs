@@ -8,6 +8,7 @@
 )]
 
 mod cell;
+mod miner;
 mod respond;
 mod storm;
 

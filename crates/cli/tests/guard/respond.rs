@@ -71,20 +71,20 @@ fn is(found: &[(String, String, String)], kind: &str, outcome: &str) {
     );
 }
 
-fn state(container: &Runc) -> String {
+pub(crate) fn state(container: &Runc) -> String {
     let output = run("runc", &["state", &container.id]).unwrap();
     let state: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
     state["status"].as_str().unwrap_or("gone").to_owned()
 }
 
 /// The container's first process.
-fn init(container: &Runc) -> u32 {
+pub(crate) fn init(container: &Runc) -> u32 {
     let output = run("runc", &["state", &container.id]).unwrap();
     let state: Value = serde_json::from_slice(&output.stdout).unwrap();
     u32::try_from(state["pid"].as_u64().unwrap()).unwrap()
 }
 
-fn frozen(container: &Runc) -> bool {
+pub(crate) fn frozen(container: &Runc) -> bool {
     let says =
         |file: PathBuf, word: &str| fs::read_to_string(file).is_ok_and(|text| text.contains(word));
     control_groups(init(container)).iter().any(|dir| {
@@ -92,7 +92,7 @@ fn frozen(container: &Runc) -> bool {
     })
 }
 
-fn becomes(container: &Runc, wanted: &str) {
+pub(crate) fn becomes(container: &Runc, wanted: &str) {
     let deadline = Instant::now() + Duration::from_secs(60);
     while state(container) != wanted {
         assert!(
