@@ -39,7 +39,10 @@ impl Ancestor {
             return (out, 0);
         };
         let mut at = pid;
-        while at > 0 && out.len() < ANCESTORS && process::mount_namespace(at).is_ok_and(|its| its == namespace) {
+        while at > 0
+            && out.len() < ANCESTORS
+            && process::mount_namespace(at).is_ok_and(|its| its == namespace)
+        {
             let Some((own, parent)) = Self::read(at) else {
                 return (out, 0);
             };

@@ -36,7 +36,10 @@ impl Container {
         };
         let container = Self {
             // an id as runtimes make them: 64 hexadecimal digits
-            id: format!("{:064x}", 0xcafe_0000_0000_u64 + u64::from(std::process::id())),
+            id: format!(
+                "{:064x}",
+                0xcafe_0000_0000_u64 + u64::from(std::process::id())
+            ),
             room: tempfile::tempdir().unwrap(),
         };
         let room = container.room.path();
@@ -58,11 +61,7 @@ impl Container {
             config["linux"]["cgroupsPath"] = json!(format!("/{}", container.id));
             fs::write(&file, config.to_string()).unwrap();
         }
-        let up = spec
-            && quiet(
-                "runc",
-                &["run", "--detach", "--bundle", &at, &container.id],
-            );
+        let up = spec && quiet("runc", &["run", "--detach", "--bundle", &at, &container.id]);
         if !up {
             println!("not run: runc cannot start a container here");
         }
@@ -120,13 +119,11 @@ fn a_person_holds_and_stops_the_container_behind_an_alert() {
         let offer = page["respond"].clone();
         let actions = offer["actions"].as_array()?;
         (offer["unreachable"].is_null()
-            && ["pause_container", "stop_container"]
-                .iter()
-                .all(|wanted| {
-                    actions
-                        .iter()
-                        .any(|one| one["action"] == *wanted && one["impossible"].is_null())
-                }))
+            && ["pause_container", "stop_container"].iter().all(|wanted| {
+                actions
+                    .iter()
+                    .any(|one| one["action"] == *wanted && one["impossible"].is_null())
+            }))
         .then_some(())
     });
     for (action, before, after) in [
