@@ -276,12 +276,12 @@ mod tests {
         // less than the message's own length
         let short = frames(&[(DATA, END_STREAM, 1, b"\0\0\0\0\x09ab")]);
         assert_eq!(answer(&short).0.unwrap(), None);
-        assert!(request("/a", &[0; MAX_REQUEST]).is_err());
+        assert!(request("/a", &vec![0; MAX_REQUEST]).is_err());
     }
 
     #[test]
     fn long_requests_go_in_several_frames() {
-        let sent = request("/a.B/C", &[7; 20_000]).unwrap();
+        let sent = request("/a.B/C", &vec![7; 20_000]).unwrap();
         let mut rest = &sent[PREFACE.len()..];
         let mut data = Vec::new();
         let mut last = 0;

@@ -80,9 +80,11 @@ nsenter --net="$root/run/netns/metadata" sh -c \
 
 mkdir -p "$root/run/netns" "$root/run/range/steps"
 if [ -e "$stage/images.tar" ]; then
-  # containerd makes the pods. What it stores lies in memory, outside of the node's own overlay: overlays do not stack.
-  mkdir -p "$stage/memory/containerd" "$root/var/lib/containerd"
-  mount --bind "$stage/memory/containerd" "$root/var/lib/containerd"
+  # containerd makes the pods. Its snapshots lie outside of the node's own overlay: overlays do not stack. Nothing else does:
+  # what else it mounts into containers is then not on the file system of their layers, which nobody but they may guard.
+  snapshots=$root/var/lib/containerd/io.containerd.snapshotter.v1.overlayfs
+  mkdir -p "$stage/memory/snapshots" "$snapshots"
+  mount --bind "$stage/memory/snapshots" "$snapshots"
   mkdir "$root/run/range/announce"
   cp -r "$stage/pods" "$root/run/range/pods"
   cp "$stage/addresses" "$stage/given-up" "$root/run/range/"
